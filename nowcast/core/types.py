@@ -1,0 +1,15 @@
+"""Names for the array types that cross module borders."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatField = NDArray[np.float32]
+"""Shape (y, x) or (t, y, x); NaN where there is no value."""
+
+BoolField = NDArray[np.bool_]
+"""Shape (y, x) or (t, y, x); True where observed."""
+
+Quantity = Literal["reflectivity", "rain_rate"]
+"""reflectivity in dBZ, rain_rate in mm h-1."""

@@ -1,0 +1,126 @@
+"""Dense optical flow and semi-Lagrangian advection in torch. Flows are (b, 2, y, x): pixels per step, (rows, columns)."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
+
+WINDOW = 7.0
+"""Standard deviation, in pixels of each pyramid level, of the Gaussian over which motion is held constant."""
+
+COARSEST = 24
+"""The pyramid stops before a side gets shorter than this."""
+
+FINEST_LEVEL = 2
+"""Flow is solved down to this halving of the grid: rain moves together over far more than two pixels."""
+
+REFINEMENTS = 4
+SMOOTHNESS = 0.02
+"""Pull towards the neighbourhood's mean motion, relative to the mean gradient energy of the scene."""
+
+
+def optical_flow(fields: Tensor, coverage: Tensor) -> Tensor:
+    """Motion between consecutive fields, (b, t, y, x) in dB with coverage alike, as one flow for the whole stack.
+
+    A combined local-global method (Bruhn, Weickert and Schnoerr 2005, Int. J. Comput. Vis. 61): Lucas-Kanade normal
+    equations summed over a Gaussian window and all frame pairs, pulled towards the mean motion of the surroundings, on
+    a coarse-to-fine pyramid with warping. Dry or uncovered scenes give zero flow.
+    """
+    pyramid = _pyramid(fields, coverage.to(fields.dtype))
+    height, width = pyramid[-1][0].shape[-2:]
+    flow = fields.new_zeros(fields.shape[0], 2, height, width)
+    for level, (level_fields, weight) in enumerate(reversed(pyramid)):
+        if level > 0:
+            flow = _resize(flow, level_fields.shape[-2:])
+        for _ in range(REFINEMENTS):
+            flow = _refine(flow, level_fields, weight)
+    return _resize(flow, fields.shape[-2:])
+
+
+def advect(field: Tensor, displacement: Tensor, *, mode: str = "bilinear") -> Tensor:
+    """`field` (b, c, y, x) carried along `displacement` (b, 2, y, x): out(p) = field(p - displacement(p)).
+
+    Zero flows in from outside the grid.
+    """
+    height, width = field.shape[-2:]
+    rows = torch.arange(height, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
+    cols = torch.arange(width, dtype=field.dtype, device=field.device)[None, :] - displacement[:, 1]
+    where = torch.stack([(2 * cols + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
+    return grid_sample(field, where, mode=mode, padding_mode="zeros", align_corners=False)
+
+
+def extend(displacement: Tensor, flow: Tensor) -> Tensor:
+    """Displacement over one more step of a steady flow, traced back along the trajectory (Germann and Zawadzki 2002)."""
+    return flow + _sample_clamped(displacement, flow)
+
+
+def _sample_clamped(field: Tensor, displacement: Tensor) -> Tensor:
+    height, width = field.shape[-2:]
+    rows = torch.arange(height, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
+    cols = torch.arange(width, dtype=field.dtype, device=field.device)[None, :] - displacement[:, 1]
+    where = torch.stack([(2 * cols + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
+    return grid_sample(field, where, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _pyramid(fields: Tensor, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
+    levels = [(fields * weight, weight)]
+    while min(fields.shape[-2:]) >= 2 * COARSEST:
+        fields, weight = (_halve(v) for v in levels[-1])
+        levels.append((fields, weight))
+    return levels[min(FINEST_LEVEL, len(levels) - 1) :]
+
+
+def _halve(v: Tensor) -> Tensor:
+    smooth = blur(v, 1.0)
+    return avg_pool2d(smooth, 2, ceil_mode=True, count_include_pad=False)
+
+
+def _resize(flow: Tensor, size: torch.Size) -> Tensor:
+    scale = flow.new_tensor([size[0] / flow.shape[-2], size[1] / flow.shape[-1]])
+    return interpolate(flow, size=tuple(size), mode="bilinear", align_corners=False) * scale[:, None, None]
+
+
+def _refine(flow: Tensor, fields: Tensor, weight: Tensor) -> Tensor:
+    """One warped, regularised Lucas-Kanade step."""
+    before, after = fields[:, :-1], fields[:, 1:]
+    moved = _sample_clamped(before, flow)
+    moved_weight = _sample_clamped(weight[:, :-1], flow) * weight[:, 1:]
+    grad_r, grad_c = _gradients((moved + after) / 2)
+    change = (after - moved) * moved_weight
+    grad_r, grad_c = grad_r * moved_weight, grad_c * moved_weight
+    terms = [grad_r * grad_r, grad_r * grad_c, grad_c * grad_c, grad_r * change, grad_c * change]
+    products = torch.stack([t.sum(1) for t in terms], dim=1)
+    rr, rc, cc, rt, ct = blur(products, WINDOW).unbind(1)
+    energy = (rr + cc).mean(dim=(-2, -1), keepdim=True)
+    pull = SMOOTHNESS * energy + 1e-9
+    mean_flow = _surroundings(flow, rr + cc)
+    rest = mean_flow - flow
+    b_r, b_c = -rt + pull * rest[:, 0], -ct + pull * rest[:, 1]
+    a, d = rr + pull, cc + pull
+    determinant = a * d - rc * rc
+    step = torch.stack([(d * b_r - rc * b_c) / determinant, (a * b_c - rc * b_r) / determinant], dim=1)
+    return flow + step.clamp(-2.0, 2.0)
+
+
+def _surroundings(flow: Tensor, energy: Tensor) -> Tensor:
+    """Mean flow around each pixel, weighted by how much there is to see."""
+    weight = energy[:, None] + 1e-3 * energy.mean(dim=(-2, -1), keepdim=True)[:, None] + 1e-12
+    return blur(flow * weight, 3 * WINDOW) / blur(weight, 3 * WINDOW)
+
+
+def _gradients(v: Tensor) -> tuple[Tensor, Tensor]:
+    wide = pad(v, (1, 1, 1, 1), mode="replicate")
+    return (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2, (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
+
+
+def blur(v: Tensor, sigma: float) -> Tensor:
+    """Gaussian mean over (b, c, y, x), edges replicated: three box means, wide ones on a coarser grid."""
+    if sigma >= 4.0 and min(v.shape[-2:]) >= 8:
+        coarse = avg_pool2d(v, 2, ceil_mode=True, count_include_pad=False)
+        return interpolate(blur(coarse, sigma / 2), size=v.shape[-2:], mode="bilinear", align_corners=False)
+    radius = max(1, round((math.sqrt(4 * sigma**2 + 1) - 1) / 2))
+    for _ in range(3):
+        v = avg_pool2d(pad(v, (radius, radius, 0, 0), mode="replicate"), (1, 2 * radius + 1), stride=1)
+        v = avg_pool2d(pad(v, (0, 0, radius, radius), mode="replicate"), (2 * radius + 1, 1), stride=1)
+    return v

@@ -1,0 +1,121 @@
+"""The ConvLSTM on rain: patches in, a correction of the advected field out, states carried by the motion.
+
+The network is the paper's. Around it, rain moves first: before each step the recurrent states are carried along the
+optical flow, and the forecaster's output is added to the last field advected by the same flow. With the output layer at
+zero the model is exactly semi-Lagrangian extrapolation; what it learns is growth, decay and what cannot be forecast.
+`advect=False` leaves all motion to the network, as in the paper.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
+
+from nowcast.models.encoder_forecaster import EncoderForecaster, LayerStates, NetworkConfig, carried
+from nowcast.models.motion import advect, extend
+
+INPUT_FIELDS = 3
+"""Field, coverage and innovation (field minus the advected previous field)."""
+
+COVERED = 0.5
+"""Share of an advected pixel that must come from covered ground for a forecast to be made there."""
+
+
+@dataclass(frozen=True)
+class RainModelConfig:
+    """Hidden channels per layer, kernel size, side of a square patch, and whether rain is advected first."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    kernel: int = 3
+    patch: int = 8
+    advect: bool = True
+
+    @property
+    def network(self) -> NetworkConfig:
+        """The network after patching."""
+        pixels = self.patch**2
+        return NetworkConfig(INPUT_FIELDS * pixels, pixels, self.hidden, self.kernel, self.kernel)
+
+
+class RainState(NamedTuple):
+    """Everything the next step needs; `field` and `coverage` are (b, 1, y, x), `flow` is (b, 2, y, x)."""
+
+    layers: LayerStates
+    field: Tensor
+    coverage: Tensor
+    flow: Tensor
+
+
+class RainModel(nn.Module):
+    """Normalised rain fields, stepped one scan at a time."""
+
+    def __init__(self, config: RainModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = EncoderForecaster(config.network)
+        nn.init.zeros_(self.network.output.weight)
+        nn.init.zeros_(self.network.output.bias)
+
+    def start(self, field: Tensor) -> RainState:
+        """The state before the first frame, on the grid of `field` (b, 1, y, x)."""
+        nothing = torch.zeros_like(field)
+        flow = nothing.repeat(1, 2, 1, 1)
+        inputs = self._patches(nothing.repeat(1, INPUT_FIELDS, 1, 1))
+        return RainState(self.network.zero_states(inputs), nothing, nothing, flow)
+
+    def observe(self, state: RainState, field: Tensor, coverage: Tensor, flow: Tensor) -> RainState:
+        """The state after a frame: `field` normalised, `coverage` 0 or 1, `flow` the motion since the last frame.
+
+        Where the whole frame is missing the field is expected to have moved on.
+        """
+        if not self.config.advect:
+            flow = torch.zeros_like(flow)
+        expected, expected_coverage = _carry_field(state.field, state.coverage, flow)
+        innovation = (field - expected) * coverage * expected_coverage
+        inputs = self._patches(torch.cat([field * coverage, coverage, innovation], dim=1))
+        layers = self.network.encode(inputs, self._carried(state.layers, flow))
+        seen = coverage.amax(dim=(1, 2, 3), keepdim=True) > 0
+        field = torch.where(seen, field * coverage, expected)
+        return RainState(layers, field, torch.where(seen, coverage, expected_coverage), flow)
+
+    def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
+        """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""
+        displacement = torch.zeros_like(state.flow)
+        flow = self._patch_flow(state.flow)
+        carry = (lambda v: advect(v, flow)) if self.config.advect else None
+        height, width = state.field.shape[-2:]
+        base, coverage = torch.zeros_like(state.field), state.coverage
+        for output in self.network.forecast(state.layers, carry):
+            if self.config.advect:
+                displacement = extend(displacement, state.flow)
+                base, coverage = _carry_field(state.field, state.coverage, displacement)
+            correction = pixel_shuffle(output, self.config.patch)[..., :height, :width]
+            yield torch.relu(base + correction), coverage
+
+    def _carried(self, layers: LayerStates, flow: Tensor) -> LayerStates:
+        if not self.config.advect:
+            return layers
+        patch_flow = self._patch_flow(flow)
+        return carried(layers, lambda v: advect(v, patch_flow))
+
+    def _patches(self, fields: Tensor) -> Tensor:
+        return pixel_unshuffle(self._fill_patches(fields), self.config.patch)
+
+    def _patch_flow(self, flow: Tensor) -> Tensor:
+        means = torch.nn.functional.avg_pool2d(self._fill_patches(flow), self.config.patch)
+        return means / self.config.patch
+
+    def _fill_patches(self, fields: Tensor) -> Tensor:
+        """Zero rows and columns added at the south and east until whole patches fit."""
+        height, width = fields.shape[-2:]
+        return pad(fields, (0, -width % self.config.patch, 0, -height % self.config.patch))
+
+
+def _carry_field(field: Tensor, coverage: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """Field and coverage moved; the mean over the covered part of a pixel, none where too little of it is covered."""
+    moved, share = advect(torch.cat([field, coverage], dim=1), displacement).split(1, dim=1)
+    covered = (share > COVERED).to(field.dtype)
+    return covered * moved / share.clamp(min=COVERED), covered

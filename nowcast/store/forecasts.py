@@ -1,0 +1,141 @@
+"""The forecast store: every nowcast of a region in the slot of its initial time, whole or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from nowcast.core.grid import Grid
+from nowcast.core.scan import Nowcast
+from nowcast.core.timeline import Timeline, isoformat, parse_time
+from nowcast.core.types import FloatField
+from nowcast.store import repository
+from nowcast.store.repository import Location, array
+from nowcast.store.template import (
+    DIGEST,
+    MOST_INPUTS,
+    STATUS_ISSUED,
+    check_grid,
+    forecast_template,
+    group_attributes,
+    grow,
+    lay_out,
+)
+
+RAIN_RATE_STEP = 0.01
+RAIN_RATE_MISSING = 65535
+PROBABILITY_MISSING = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """An open forecast store."""
+
+    location: Location
+    repository: icechunk.Repository
+    grid: Grid
+    timeline: Timeline
+    lead_times: tuple[timedelta, ...]
+    thresholds: tuple[float, ...]
+
+
+def create_forecasts(
+    location: Location, grid: Grid, timeline: Timeline, leads: int, thresholds: tuple[float, ...] = ()
+) -> Forecasts:
+    """A new, empty store for `leads` leads, one cadence apart; ValueError when one lies there already."""
+    lead_times = tuple(timeline.cadence * (k + 1) for k in range(leads))
+    minutes = [lead / timedelta(minutes=1) for lead in lead_times]
+    if any(not m.is_integer() for m in minutes):
+        raise ValueError(f"leads must be whole minutes, the cadence is {timeline.cadence}")
+    own = {"nowcast:start": isoformat(timeline.start), "nowcast:cadence_s": timeline.cadence.total_seconds()}
+    created = repository.create(location)
+    with repository.transaction(location, created, "layout") as group:
+        template = forecast_template(grid, (int(m) for m in minutes), thresholds)
+        lay_out(group, template, group_attributes(grid, "precipitation nowcasts", own))
+    return Forecasts(location, created, grid, timeline, lead_times, thresholds)
+
+
+def open_forecasts(location: Location) -> Forecasts:
+    """The forecast store at a location; StoreNotFound when there is none."""
+    opened = repository.open_existing(location)
+    group = repository.read(opened)
+    attributes: Mapping[str, Any] = group.attrs
+    timeline = Timeline(parse_time(attributes["nowcast:start"]), timedelta(seconds=attributes["nowcast:cadence_s"]))
+    lead_times = tuple(timedelta(minutes=int(m)) for m in np.asarray(array(group, "lead_time")[:]))
+    thresholds = tuple(float(v) for v in np.asarray(array(group, "threshold")[:])) if "threshold" in group else ()
+    return Forecasts(location, opened, check_grid(group), timeline, lead_times, thresholds)
+
+
+def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
+    """Make a nowcast visible in one commit; False, changing nothing, when its slot holds one by the same model.
+
+    A nowcast by another model replaces the one there. Raises GridMismatch or ValueError when it does not fit the store.
+    """
+    forecasts.grid.require(nowcast.grid)
+    if nowcast.lead_times != forecasts.lead_times:
+        raise ValueError(f"nowcast has leads {nowcast.lead_times}, the store {forecasts.lead_times}")
+    slot = forecasts.timeline.slot(nowcast.init_time)
+    message = f"nowcast {isoformat(nowcast.init_time)} by {nowcast.model}"
+    with repository.transaction(forecasts.location, forecasts.repository, message) as group:
+        if _holder(group, slot) == nowcast.model:
+            return False
+        _make_room(forecasts, group, slot)
+        _write(forecasts, group, slot, nowcast, now)
+        return True
+
+
+def issued(forecasts: Forecasts) -> dict[int, str]:
+    """Every slot that holds a nowcast, ascending, and the model that made it."""
+    group = repository.read(forecasts.repository)
+    slots = np.flatnonzero(np.asarray(array(group, "status")[:]) == STATUS_ISSUED)
+    models = np.asarray(array(group, "model")[:])
+    return {int(slot): str(models[slot]) for slot in slots}
+
+
+def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
+    """Rain rates [mm h-1] of one nowcast, (lead_time, y, x), NaN where there is no forecast."""
+    stored = np.asarray(array(repository.read(forecasts.repository), "rain_rate")[slot])
+    rain_rate = stored.astype(np.float32) * np.float32(RAIN_RATE_STEP)
+    rain_rate[stored == RAIN_RATE_MISSING] = np.nan
+    return rain_rate
+
+
+def pack_rain_rate(rain_rate: FloatField) -> NDArray[np.uint16]:
+    """Steps of 0.01 mm h-1; rates beyond the format's 655 mm h-1 are cut to it."""
+    steps = np.minimum(np.round(np.nan_to_num(rain_rate) / RAIN_RATE_STEP), RAIN_RATE_MISSING - 1)
+    return np.where(np.isfinite(rain_rate), steps, RAIN_RATE_MISSING).astype(np.uint16)
+
+
+def _holder(group: zarr.Group, slot: int) -> str:
+    if slot >= array(group, "init_time").shape[0] or array(group, "status")[slot] != STATUS_ISSUED:
+        return ""
+    return str(array(group, "model")[slot])
+
+
+def _make_room(forecasts: Forecasts, group: zarr.Group, slot: int) -> None:
+    size = array(group, "init_time").shape[0]
+    if slot >= size:
+        grow(group, "init_time", slot + 1)
+        array(group, "init_time")[size:] = forecasts.timeline.seconds(size, slot + 1)
+
+
+def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast, now: datetime) -> None:
+    array(group, "rain_rate")[slot] = pack_rain_rate(nowcast.rain_rate)
+    if forecasts.thresholds:
+        chances = np.stack([nowcast.probability[threshold] for threshold in forecasts.thresholds], axis=1)
+        percent = np.where(np.isfinite(chances), np.round(np.nan_to_num(chances) * 100), PROBABILITY_MISSING)
+        array(group, "probability")[slot] = percent.astype(np.uint8)
+    inputs = np.zeros((MOST_INPUTS, DIGEST), np.uint8)
+    for row, scan_id in zip(inputs, nowcast.scan_ids[-MOST_INPUTS:], strict=False):
+        row[:] = np.frombuffer(scan_id, np.uint8)
+    array(group, "input_scan_id")[slot] = inputs
+    array(group, "model")[slot] = nowcast.model
+    array(group, "input_age")[slot] = int(nowcast.input_age.total_seconds())
+    array(group, "issued_time")[slot] = int(now.timestamp())
+    array(group, "status")[slot] = STATUS_ISSUED
+

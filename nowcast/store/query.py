@@ -1,0 +1,106 @@
+"""What users ask of the stores, as xarray with CF coordinates. Readers take no lock and see whole commits only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import icechunk
+import numpy as np
+import xarray as xr
+
+from nowcast.core.grid import Grid
+from nowcast.core.timeline import isoformat
+from nowcast.store import repository
+from nowcast.store.repository import Location
+from nowcast.store.template import STATUS_ISSUED
+
+
+class NoForecast(ValueError):
+    """The store holds no nowcast for what was asked."""
+
+
+@dataclass
+class Reader:
+    """A store opened for reading, re-opened only when there is a newer commit."""
+
+    location: Location
+    _repository: icechunk.Repository = field(init=False)
+    _snapshot: str = field(init=False, default="")
+    _dataset: xr.Dataset = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._repository = repository.open_existing(self.location)
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """The newest committed state, lazily; an object handed out earlier does not change."""
+        newest = repository.snapshot_id(self._repository)
+        if newest != self._snapshot:
+            session = self._repository.readonly_session(snapshot_id=newest)
+            self._dataset = xr.open_zarr(session.store, consolidated=False, chunks=None)
+            self._snapshot = newest
+        return self._dataset
+
+    @property
+    def grid(self) -> Grid:
+        """The store's grid."""
+        return Grid.from_json(self.dataset.attrs["nowcast:grid"])
+
+
+def latest(forecasts: Reader) -> xr.Dataset:
+    """The nowcast with the newest initial time, dims (lead_time, y, x); NoForecast when there is none."""
+    dataset = forecasts.dataset
+    issued = np.flatnonzero(dataset.status.values == STATUS_ISSUED)
+    if not len(issued):
+        raise NoForecast(f"{forecasts.location.url} holds no nowcast yet")
+    return _with_valid_time(dataset.isel(init_time=int(issued[-1])))
+
+
+def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
+    """The nowcast of one initial time, or the latest; NoForecast when none was issued then."""
+    if init_time is None:
+        return latest(forecasts)
+    dataset = forecasts.dataset
+    moment = _moment(init_time)
+    if moment in dataset.init_time.values:
+        one = dataset.sel(init_time=moment)
+        if one.status == STATUS_ISSUED:
+            return _with_valid_time(one)
+    raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
+
+
+def map_at(forecasts: Reader, lead_time: timedelta, init_time: datetime | None = None) -> xr.Dataset:
+    """One lead of a nowcast, dims (y, x); ValueError naming the leads there are."""
+    nowcast = nowcast_at(forecasts, init_time)
+    minutes = lead_time / timedelta(minutes=1)
+    if minutes not in nowcast.lead_time:
+        raise ValueError(f"no lead of {minutes:g} min, there are {nowcast.lead_time.values.tolist()}")
+    return nowcast.sel(lead_time=int(minutes))
+
+
+def point(forecasts: Reader, lat: float, lon: float, init_time: datetime | None = None) -> xr.Dataset:
+    """All leads of the pixel that holds a WGS 84 point, dims (lead_time); ValueError outside the grid."""
+    row, col = forecasts.grid.locate(lat, lon)
+    return nowcast_at(forecasts, init_time).isel(y=row, x=col)
+
+
+def box(
+    forecasts: Reader, south: float, west: float, north: float, east: float, init_time: datetime | None = None
+) -> xr.Dataset:
+    """All leads of the smallest part of the grid that holds a WGS 84 box, dims (lead_time, y, x)."""
+    rows, cols = forecasts.grid.window(south, west, north, east)
+    return nowcast_at(forecasts, init_time).isel(y=rows, x=cols)
+
+
+def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
+    """The archive between two times, both included, missing slots among them, dims (time, y, x)."""
+    return archive.dataset.sel(time=slice(_moment(start), _moment(end)))
+
+
+def _with_valid_time(nowcast: xr.Dataset) -> xr.Dataset:
+    leads = nowcast.lead_time.values.astype("timedelta64[m]")
+    valid = nowcast.init_time.values + leads
+    return nowcast.assign_coords(valid_time=("lead_time", valid, {"standard_name": "time"}))
+
+
+def _moment(time: datetime) -> np.datetime64:
+    return np.datetime64(time.replace(tzinfo=None), "ns")

@@ -1,0 +1,210 @@
+"""The layout of both stores as data. Change it here and the golden test shows what changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+
+from nowcast.core.grid import Grid
+from nowcast.core.types import Quantity
+
+DIGEST = 32
+MOST_INPUTS = 16
+"""Scan ids kept with a nowcast."""
+
+TILE = 256
+"""Side of a forecast chunk; all leads of a tile lie together, so a map and a point both read little."""
+
+FRAME_TILE = 2048
+"""Side of an archive chunk; most composites are one chunk."""
+
+AXIS_BLOCK = 4096
+"""Slots per chunk of the small per-slot arrays."""
+
+SECONDS = {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "proleptic_gregorian"}
+MISSING_INT64 = int(np.iinfo(np.int64).min)
+STATUS_MISSING, STATUS_OBSERVED, STATUS_EMPTY = 0, 1, 2
+STATUS_ISSUED = 1
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One Zarr array: dimension names, dtype, fill value, chunk lengths, attributes."""
+
+    dims: tuple[str, ...]
+    dtype: str
+    chunks: tuple[int, ...]
+    fill: Any = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    coordinate: tuple[Any, ...] | None = None
+
+
+Template = Mapping[str, Variable]
+
+
+def archive_template(grid: Grid, quantity: Quantity) -> Template:
+    """The archive of one region: one slot per scan on the time axis, which starts empty."""
+    frame = (1, min(grid.height, FRAME_TILE), min(grid.width, FRAME_TILE))
+    return {
+        "time": _time_axis("time", "time", "nominal time of the scan"),
+        **_grid_variables(grid),
+        quantity: _archive_field(quantity, frame),
+        "coverage": Variable(
+            ("time", "y", "x"), "bool", frame, False, {"long_name": "observed by radar", "grid_mapping": "crs"}
+        ),
+        "status": _flags(("time",), {"missing": STATUS_MISSING, "observed": STATUS_OBSERVED, "empty": STATUS_EMPTY}),
+        "scan_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}),
+        "file_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}),
+        "received_time": _moment("time", "when the scan was ingested"),
+    }
+
+
+def forecast_template(grid: Grid, lead_minutes: Iterable[int], thresholds: Iterable[float]) -> Template:
+    """The forecasts of one region: one slot per initial time, on an axis that starts empty."""
+    leads, levels = tuple(lead_minutes), tuple(thresholds)
+    tile = (min(grid.height, TILE), min(grid.width, TILE))
+    lead_attributes = {"standard_name": "forecast_period", "units": "minutes", "axis": "Z"}
+    template = {
+        "init_time": _time_axis("init_time", "forecast_reference_time", "nominal time of the newest scan used"),
+        "lead_time": Variable(("lead_time",), "int32", (len(leads),), 0, lead_attributes, leads),
+        **_grid_variables(grid),
+        "rain_rate": Variable(
+            ("init_time", "lead_time", "y", "x"), "uint16", (1, len(leads), *tile), 65535, _RAIN_RATE_PACKED
+        ),
+        "status": _flags(("init_time",), {"missing": STATUS_MISSING, "issued": STATUS_ISSUED}),
+        "model": Variable(("init_time",), "str", (AXIS_BLOCK,), "", {"long_name": "model that made the nowcast"}),
+        "input_scan_id": Variable(
+            ("init_time", "input", "digest"),
+            "uint8",
+            (AXIS_BLOCK // MOST_INPUTS, MOST_INPUTS, DIGEST),
+            0,
+            {"long_name": "sha256 of the scans used, newest last, zero where fewer"},
+        ),
+        "input_age": Variable(
+            ("init_time",), "int32", (AXIS_BLOCK,), -1, {"long_name": "age of the newest scan at issue", "units": "s"}
+        ),
+        "issued_time": _moment("init_time", "when the nowcast was published"),
+    }
+    if levels:
+        template["threshold"] = Variable(
+            ("threshold",), "float64", (len(levels),), 0.0, {"units": "mm h-1", "long_name": "rain rate"}, levels
+        )
+        template["probability"] = Variable(
+            ("init_time", "lead_time", "threshold", "y", "x"),
+            "uint8",
+            (1, len(leads), len(levels), *tile),
+            255,
+            _PROBABILITY_PACKED,
+        )
+    return template
+
+
+def lay_out(group: zarr.Group, template: Template, attributes: Mapping[str, Any]) -> None:
+    """Create every array of a template, growing axes empty, and fill the fixed coordinates."""
+    group.update_attributes(dict(attributes))
+    lengths = {"digest": DIGEST, "input": MOST_INPUTS}
+    lengths |= {name: len(v.coordinate) for name, v in template.items() if v.coordinate is not None}
+    for name, variable in template.items():
+        array = group.create_array(
+            name,
+            shape=tuple(lengths.get(dim, 0) for dim in variable.dims),
+            chunks=variable.chunks or "auto",
+            dtype=variable.dtype,
+            fill_value=variable.fill,
+            dimension_names=variable.dims,
+            attributes=dict(variable.attributes),
+            compressors=None if variable.dtype == "str" else BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
+        )
+        if variable.coordinate is not None:
+            array[:] = np.asarray(variable.coordinate)
+
+
+def grow(group: zarr.Group, axis: str, size: int) -> None:
+    """Lengthen every array along its leading `axis` to `size`; new slots hold fill values: missing."""
+    for _, array in group.arrays():
+        if (array.metadata.dimension_names or ())[:1] == (axis,) and array.shape[0] < size:
+            array.resize((size, *array.shape[1:]))
+
+
+def group_attributes(grid: Grid, title: str, history: Mapping[str, Any]) -> dict[str, Any]:
+    """CF, GeoZarr (proj:, spatial:) and own attributes of a store."""
+    return {
+        "Conventions": "CF-1.11",
+        "title": title,
+        "proj:wkt2": grid.projection.to_wkt(),
+        "spatial:dimensions": ["y", "x"],
+        "spatial:shape": list(grid.shape),
+        "spatial:transform": list(grid.affine),
+        "spatial:bbox": list(grid.bounds),
+        "spatial:registration": "pixel",
+        "nowcast:grid": grid.to_json(),
+        "nowcast:grid_fingerprint": grid.fingerprint,
+        **history,
+    }
+
+
+def check_grid(group: zarr.Group) -> Grid:
+    """The store's grid; ValueError when its attributes and its coordinates disagree."""
+    grid = Grid.from_json(group.attrs["nowcast:grid"])  # type: ignore[arg-type]
+    for name, expected in (("x", grid.x), ("y", grid.y)):
+        stored = np.asarray(group[name][:])  # type: ignore[index]
+        if not np.allclose(stored, expected, rtol=0, atol=1e-3 * grid.dx):
+            raise ValueError(f"coordinate {name} of {group.store_path} does not fit its nowcast:grid attribute")
+    return grid
+
+
+def _grid_variables(grid: Grid) -> dict[str, Variable]:
+    geographic = grid.projection.is_geographic
+    names = ("latitude", "longitude") if geographic else ("projection_y_coordinate", "projection_x_coordinate")
+    units = ("degrees_north", "degrees_east") if geographic else ("m", "m")
+    axes = {}
+    for axis, name, unit, values in zip("yx", names, units, (grid.y, grid.x), strict=True):
+        attributes = {"standard_name": name, "units": unit, "axis": axis.upper()}
+        axes[axis] = Variable((axis,), "float64", (len(values),), 0.0, attributes, tuple(values))
+    mapping = {key: value for key, value in grid.projection.to_cf().items() if value is not None}
+    return {**axes, "crs": Variable((), "int32", (), 0, mapping | {"spatial_ref": mapping["crs_wkt"]})}
+
+
+def _time_axis(name: str, standard_name: str, long_name: str) -> Variable:
+    attributes = {"standard_name": standard_name, "long_name": long_name, "axis": "T", **SECONDS}
+    return Variable((name,), "int64", (AXIS_BLOCK,), 0, attributes)
+
+
+def _moment(axis: str, long_name: str) -> Variable:
+    attributes = {"long_name": long_name, "_FillValue": MISSING_INT64, **SECONDS}
+    return Variable((axis,), "int64", (AXIS_BLOCK,), MISSING_INT64, attributes)
+
+
+def _flags(dims: tuple[str, ...], meanings: Mapping[str, int]) -> Variable:
+    attributes = {"flag_values": list(meanings.values()), "flag_meanings": " ".join(meanings)}
+    return Variable(dims, "uint8", (AXIS_BLOCK,), 0, attributes)
+
+
+def _archive_field(quantity: Quantity, chunks: tuple[int, int, int]) -> Variable:
+    """Reflectivity is packed to 0.01 dBZ; rain rates keep the source's float32, whose steps compress as well."""
+    if quantity == "reflectivity":
+        return Variable(("time", "y", "x"), "int16", chunks, -32768, _REFLECTIVITY_PACKED)
+    return Variable(("time", "y", "x"), "float32", chunks, float("nan"), _RAIN_RATE)
+
+
+_RAIN_RATE = {"standard_name": "rainfall_rate", "units": "mm h-1", "grid_mapping": "crs"}
+_RAIN_RATE_PACKED = {**_RAIN_RATE, "scale_factor": 0.01, "add_offset": 0.0, "_FillValue": 65535}
+_PROBABILITY_PACKED = {
+    "long_name": "probability that the rain rate reaches the threshold",
+    "units": "1",
+    "scale_factor": 0.01,
+    "add_offset": 0.0,
+    "_FillValue": 255,
+    "grid_mapping": "crs",
+}
+_REFLECTIVITY_PACKED = {
+    "standard_name": "equivalent_reflectivity_factor",
+    "units": "dBZ",
+    "scale_factor": 0.01,
+    "add_offset": 0.0,
+    "_FillValue": -32768,
+    "grid_mapping": "crs",
+}
