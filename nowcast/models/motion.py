@@ -1,6 +1,7 @@
 """Dense optical flow and semi-Lagrangian advection in torch. Flows are (b, 2, y, x): pixels per step, (rows, columns)."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -12,10 +13,15 @@ WINDOW = 7.0
 COARSEST = 24
 """The pyramid stops before a side gets shorter than this."""
 
-FINEST_LEVEL = 2
+FINEST_LEVEL = 1
 """Flow is solved down to this halving of the grid: rain moves together over far more than two pixels."""
 
 REFINEMENTS = 4
+"""Warped solutions per pyramid level."""
+
+COVERED = 0.5
+"""Share of an advected pixel that must come from covered ground for it to count as covered."""
+
 SMOOTHNESS = 0.02
 """Pull towards the neighbourhood's mean motion, relative to the mean gradient energy of the scene."""
 
@@ -38,29 +44,39 @@ def optical_flow(fields: Tensor, coverage: Tensor) -> Tensor:
     return _resize(flow, fields.shape[-2:])
 
 
-def advect(field: Tensor, displacement: Tensor, *, mode: str = "bilinear") -> Tensor:
-    """`field` (b, c, y, x) carried along `displacement` (b, 2, y, x): out(p) = field(p - displacement(p)).
+def advect(field: Tensor, displacement: Tensor, *, outside: str = "zeros") -> Tensor:
+    """`field` (b, c, y, x) carried along `displacement` (b, 2, y, x): out(p) = field(p - displacement(p)), bilinear.
 
-    Zero flows in from outside the grid.
+    `outside` is what flows in over the edge, as torch's padding mode: "zeros" or "border".
     """
     height, width = field.shape[-2:]
     rows = torch.arange(height, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
     cols = torch.arange(width, dtype=field.dtype, device=field.device)[None, :] - displacement[:, 1]
     where = torch.stack([(2 * cols + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
-    return grid_sample(field, where, mode=mode, padding_mode="zeros", align_corners=False)
+    return grid_sample(field, where, mode="bilinear", padding_mode=outside, align_corners=False)
 
 
 def extend(displacement: Tensor, flow: Tensor) -> Tensor:
     """Displacement over one more step of a steady flow, traced back along the trajectory (Germann and Zawadzki 2002)."""
-    return flow + _sample_clamped(displacement, flow)
+    return flow + advect(displacement, flow, outside="border")
 
 
-def _sample_clamped(field: Tensor, displacement: Tensor) -> Tensor:
-    height, width = field.shape[-2:]
-    rows = torch.arange(height, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
-    cols = torch.arange(width, dtype=field.dtype, device=field.device)[None, :] - displacement[:, 1]
-    where = torch.stack([(2 * cols + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
-    return grid_sample(field, where, mode="bilinear", padding_mode="border", align_corners=False)
+def advect_covered(field: Tensor, coverage: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """Field and coverage moved, both (b, 1, y, x), coverage 0 or 1.
+
+    A pixel gets the mean over the covered part of where it comes from, or no coverage where too little is covered.
+    """
+    moved, share = advect(torch.cat([field * coverage, coverage], dim=1), displacement).split(1, dim=1)
+    covered = (share > COVERED).to(field.dtype)
+    return covered * moved / share.clamp(min=COVERED), covered
+
+
+def extrapolate(field: Tensor, coverage: Tensor, flow: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """(field, coverage) carried on by a steady flow at lead 1, 2, ... without end."""
+    displacement = torch.zeros_like(flow)
+    while True:
+        displacement = extend(displacement, flow)
+        yield advect_covered(field, coverage, displacement)
 
 
 def _pyramid(fields: Tensor, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -84,8 +100,8 @@ def _resize(flow: Tensor, size: torch.Size) -> Tensor:
 def _refine(flow: Tensor, fields: Tensor, weight: Tensor) -> Tensor:
     """One warped, regularised Lucas-Kanade step."""
     before, after = fields[:, :-1], fields[:, 1:]
-    moved = _sample_clamped(before, flow)
-    moved_weight = _sample_clamped(weight[:, :-1], flow) * weight[:, 1:]
+    moved = advect(before, flow, outside="border")
+    moved_weight = advect(weight[:, :-1], flow, outside="border") * weight[:, 1:]
     grad_r, grad_c = _gradients((moved + after) / 2)
     change = (after - moved) * moved_weight
     grad_r, grad_c = grad_r * moved_weight, grad_c * moved_weight

@@ -12,16 +12,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, pad, pixel_shuffle, pixel_unshuffle
 
 from nowcast.models.encoder_forecaster import EncoderForecaster, LayerStates, NetworkConfig, carried
-from nowcast.models.motion import advect, extend
+from nowcast.models.motion import advect, advect_covered, extrapolate
 
 INPUT_FIELDS = 3
 """Field, coverage and innovation (field minus the advected previous field)."""
-
-COVERED = 0.5
-"""Share of an advected pixel that must come from covered ground for a forecast to be made there."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class RainModel(nn.Module):
         """
         if not self.config.advect:
             flow = torch.zeros_like(flow)
-        expected, expected_coverage = _carry_field(state.field, state.coverage, flow)
+        expected, expected_coverage = advect_covered(state.field, state.coverage, flow)
         innovation = (field - expected) * coverage * expected_coverage
         inputs = self._patches(torch.cat([field * coverage, coverage, innovation], dim=1))
         layers = self.network.encode(inputs, self._carried(state.layers, flow))
@@ -83,17 +80,17 @@ class RainModel(nn.Module):
 
     def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
         """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""
-        displacement = torch.zeros_like(state.flow)
+        if not self.config.advect:
+            for output in self.network.forecast(state.layers):
+                yield torch.relu(self._pixels(output, state.field)), state.coverage
         flow = self._patch_flow(state.flow)
-        carry = (lambda v: advect(v, flow)) if self.config.advect else None
-        height, width = state.field.shape[-2:]
-        base, coverage = torch.zeros_like(state.field), state.coverage
-        for output in self.network.forecast(state.layers, carry):
-            if self.config.advect:
-                displacement = extend(displacement, state.flow)
-                base, coverage = _carry_field(state.field, state.coverage, displacement)
-            correction = pixel_shuffle(output, self.config.patch)[..., :height, :width]
-            yield torch.relu(base + correction), coverage
+        outputs = self.network.forecast(state.layers, lambda v: advect(v, flow))
+        advected = extrapolate(state.field, state.coverage, state.flow)
+        for output, (base, coverage) in zip(outputs, advected, strict=False):
+            yield torch.relu(base + self._pixels(output, base)), coverage
+
+    def _pixels(self, output: Tensor, like: Tensor) -> Tensor:
+        return pixel_shuffle(output, self.config.patch)[..., : like.shape[-2], : like.shape[-1]]
 
     def _carried(self, layers: LayerStates, flow: Tensor) -> LayerStates:
         if not self.config.advect:
@@ -105,17 +102,10 @@ class RainModel(nn.Module):
         return pixel_unshuffle(self._fill_patches(fields), self.config.patch)
 
     def _patch_flow(self, flow: Tensor) -> Tensor:
-        means = torch.nn.functional.avg_pool2d(self._fill_patches(flow), self.config.patch)
+        means = avg_pool2d(self._fill_patches(flow), self.config.patch)
         return means / self.config.patch
 
     def _fill_patches(self, fields: Tensor) -> Tensor:
         """Zero rows and columns added at the south and east until whole patches fit."""
         height, width = fields.shape[-2:]
         return pad(fields, (0, -width % self.config.patch, 0, -height % self.config.patch))
-
-
-def _carry_field(field: Tensor, coverage: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
-    """Field and coverage moved; the mean over the covered part of a pixel, none where too little of it is covered."""
-    moved, share = advect(torch.cat([field, coverage], dim=1), displacement).split(1, dim=1)
-    covered = (share > COVERED).to(field.dtype)
-    return covered * moved / share.clamp(min=COVERED), covered

@@ -11,10 +11,8 @@ from torch.nn.functional import interpolate
 
 from nowcast.core.scan import Frames
 from nowcast.models.motion import optical_flow
+from nowcast.models.track import HISTORY
 from nowcast.models.transform import normalise
-
-HISTORY = 4
-"""Frames that the motion is found on."""
 
 FLOW_REDUCTION = 4
 """Motion is kept on a grid this much coarser."""

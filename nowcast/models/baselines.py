@@ -1,0 +1,66 @@
+"""Methods that learn nothing: what any model must beat."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nowcast.core.types import BoolField, FloatField
+from nowcast.models.motion import extrapolate
+from nowcast.models.track import HISTORY, Track, follow
+from nowcast.models.transform import denormalise
+
+
+class LastSeen(NamedTuple):
+    """The newest frame that covered anything, (y, x)."""
+
+    rain_rate: FloatField
+    coverage: BoolField
+
+
+class Persistence:
+    """Eulerian persistence: what falls now keeps falling where it falls."""
+
+    model_id = "persistence"
+    context = 1
+
+    def observe(self, state: LastSeen | None, rain_rate: FloatField, coverage: BoolField) -> LastSeen:
+        """The state after one more frame (y, x)."""
+        if state is not None and not coverage.any():
+            return state
+        return LastSeen(rain_rate, coverage)
+
+    def forecast(self, state: LastSeen) -> Iterator[FloatField]:
+        """The same rain rate [mm h-1] (y, x) at every lead, NaN where not covered."""
+        while True:
+            yield np.where(state.coverage, state.rain_rate, np.float32(np.nan))
+
+
+class Advection:
+    """Lagrangian persistence: semi-Lagrangian extrapolation along the optical flow (Germann and Zawadzki 2002)."""
+
+    model_id = "advection"
+    context = HISTORY
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
+    @torch.inference_mode()
+    def observe(self, state: Track | None, rain_rate: FloatField, coverage: BoolField) -> Track:
+        """The state after one more frame (y, x)."""
+        return follow(state, rain_rate, coverage, self.device)
+
+    def forecast(self, state: Track) -> Iterator[FloatField]:
+        """Rain rates [mm h-1] (y, x) at lead 1, 2, ...; NaN where the air comes from outside the coverage."""
+        return rain_rates(extrapolate(*state.newest, state.flow))
+
+
+def rain_rates(fields: Iterator[tuple[Tensor, Tensor]]) -> Iterator[FloatField]:
+    """Rain rates [mm h-1] (y, x) from normalised (field, coverage) pairs (1, 1, y, x); NaN without coverage."""
+    while True:
+        with torch.inference_mode():
+            field, coverage = next(fields)
+            rain_rate = denormalise(field).where(coverage > 0, torch.nan)[0, 0]
+        yield rain_rate.cpu().numpy()

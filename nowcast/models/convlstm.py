@@ -1,0 +1,48 @@
+"""The trained ConvLSTM as a Nowcaster: one encoder step per scan, forecasts without touching its state."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+
+from nowcast.core.types import BoolField, FloatField
+from nowcast.models.baselines import rain_rates
+from nowcast.models.checkpoint import Checkpoint
+from nowcast.models.rain_model import RainState
+from nowcast.models.track import HISTORY, Track, follow
+
+
+class Warm(NamedTuple):
+    """Recent frames with their motion, and the network's recurrent state."""
+
+    track: Track
+    recurrent: RainState
+
+
+class ConvLSTM:
+    """A rain model on a device, ready to be stepped."""
+
+    context = HISTORY
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+        self.model = checkpoint.model.to(device).eval()
+        self.device = device
+        self._model_id = checkpoint.model_id
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first digits of the weights' sha256."""
+        return self._model_id
+
+    @torch.inference_mode()
+    def observe(self, state: Warm | None, rain_rate: FloatField, coverage: BoolField) -> Warm:
+        """The state after one more frame (y, x)."""
+        track = follow(state.track if state else None, rain_rate, coverage, self.device)
+        field, covered = track.newest
+        seen = covered if coverage.any() else torch.zeros_like(covered)
+        recurrent = state.recurrent if state else self.model.start(field)
+        return Warm(track, self.model.observe(recurrent, field, seen, track.flow))
+
+    def forecast(self, state: Warm) -> Iterator[FloatField]:
+        """Rain rates [mm h-1] (y, x) at lead 1, 2, ...; NaN where the air comes from outside the coverage."""
+        return rain_rates(self.model.forecast(state.recurrent))
