@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ class Grid:
     width: int
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in (self.x0, self.y0, self.dx, self.dy)):
+            raise ValueError(f"corner and pixel size must be finite, not {self.x0}, {self.y0}, {self.dx}, {self.dy}")
         if self.dx <= 0 or self.dy <= 0:
             raise ValueError(f"pixel size must be positive, not dx={self.dx}, dy={self.dy}")
         if self.height <= 0 or self.width <= 0:
@@ -140,7 +143,7 @@ class Grid:
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `from_json` reads back equal."""
-        return asdict(self)
+        return asdict(self) | {name: float(getattr(self, name)) for name in ("x0", "y0", "dx", "dy")}
 
     @staticmethod
     def from_json(fields: Mapping[str, Any]) -> "Grid":

@@ -1,12 +1,14 @@
 """File formats. Vendor words stop here: every reader turns a file's content into Scans."""
 
+import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from rasterio.errors import RasterioError
 
 from nowcast.core.scan import Scan
@@ -51,13 +53,18 @@ DAMAGE = (
     IndexError,
     TypeError,
     ValueError,
-    OverflowError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
     RuntimeError,
     SyntaxError,
     UnicodeError,
     struct.error,
+    zlib.error,
     zipfile.BadZipFile,
+    pickle.PickleError,
     UnidentifiedImageError,
+    Image.DecompressionBombError,
     RasterioError,
 )
 """What the format libraries raise on damaged files."""
@@ -66,8 +73,11 @@ DAMAGE = (
 def recognise(payload: Payload) -> str:
     """The name in SOURCES of the format of this content; BadScan when there is none."""
     for name, source in SOURCES.items():
-        if source.recognises(payload):
-            return name
+        try:
+            if source.recognises(payload):
+                return name
+        except DAMAGE as error:
+            raise BadScan(payload.name, f"damaged: {type(error).__name__}: {error}") from error
     raise BadScan(payload.name, "content is of no known radar format")
 
 

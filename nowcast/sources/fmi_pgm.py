@@ -49,14 +49,14 @@ def read(payload: Payload) -> Iterator[Scan]:
 
 
 def _header(payload: Payload) -> Header:
+    """Comments end at the first line without a `#`; a later one is a pixel."""
     lines = payload.content[:8192].split(b"\n")
-    is_comment = [line.startswith(b"#") for line in lines]
-    last_comment = max(i for i, comment in enumerate(is_comment) if comment)
-    words = [line[1:].decode("ascii").split() for line, comment in zip(lines, is_comment, strict=True) if comment]
+    stop = next(i for i, line in enumerate(lines) if i and not line.startswith(b"#"))
+    words = [line[1:].decode("ascii").split() for line in lines[1:stop]]
     comments = {w[0]: w[1:] for w in words if w}
-    width, height = (int(v) for v in lines[last_comment + 1].split())
-    size = sum(len(line) + 1 for line in lines[: last_comment + 3])
-    return Header(comments, width, height, int(lines[last_comment + 2]), size)
+    width, height = (int(v) for v in lines[stop].split())
+    size = sum(len(line) + 1 for line in lines[: stop + 2])
+    return Header(comments, width, height, int(lines[stop + 1]), size)
 
 
 def _grid(header: Header) -> Grid:

@@ -1,7 +1,8 @@
 """Meteo-France MeteoNet archives: many frames of one zone in one .npz.
 
 Rain is 0.01 mm in 5 min with -1 for missing; reflectivity is dBZ with 255 for missing. The dates are pickled, so
-they are read by an unpickler that knows datetimes and nothing else. The two zones are told apart by their shape.
+they are read by an unpickler that knows datetimes and nothing else. The two zones are told apart by their shape, the
+two quantities by the mark of their missing pixels: each zone reaches beyond its radars.
 """
 
 import io
@@ -45,11 +46,8 @@ def recognises(payload: Payload) -> bool:
     """A zip with the three arrays of a MeteoNet radar file."""
     if payload.content[:4] != b"PK\x03\x04":
         return False
-    try:
-        with zipfile.ZipFile(io.BytesIO(payload.content)) as archive:
-            return {"data.npy", "dates.npy", "miss_dates.npy"} <= set(archive.namelist())
-    except zipfile.BadZipFile:
-        return False
+    with zipfile.ZipFile(io.BytesIO(payload.content)) as archive:
+        return {"data.npy", "dates.npy", "miss_dates.npy"} <= set(archive.namelist())
 
 
 def read(payload: Payload) -> Iterator[Scan]:
@@ -59,7 +57,9 @@ def read(payload: Payload) -> Iterator[Scan]:
         dates = _dates(archive.read("dates.npy"))
     if data.shape[1:] not in ZONES or len(dates) != len(data):
         raise BadScan(payload.name, f"{len(dates)} dates for data {data.shape}, known zones {list(ZONES)}")
-    is_rain = "rain" in payload.name or bool((data == MISSING_RAIN).any())
+    is_rain = bool((data == MISSING_RAIN).any())
+    if not is_rain and not (data == MISSING_REFLECTIVITY).any():
+        raise BadScan(payload.name, "no pixel is marked as missing: rain or reflectivity?")
     for date, raw in sorted(zip(dates, data, strict=True), key=lambda pair: pair[0]):
         yield _scan(date, raw, is_rain=is_rain)
 

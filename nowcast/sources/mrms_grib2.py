@@ -4,6 +4,8 @@ Negative rates are "missing" (-1) and "no coverage" (-3). For reflectivity -99 i
 coverage".
 """
 
+import struct
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -17,18 +19,20 @@ from nowcast.sources.payload import BadScan, Payload
 
 NOTHING_DETECTED = -99.0
 MRMS_DISCIPLINE = 209
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def recognises(payload: Payload) -> bool:
     """GRIB edition 2 in MRMS's own discipline."""
     head = payload.content
-    return head[:4] == b"GRIB" and head[7] == 2 and head[6] == MRMS_DISCIPLINE
+    return head[:4] == b"GRIB" and head[6:8] == bytes((MRMS_DISCIPLINE, 2))
 
 
 def read(payload: Payload) -> Iterator[Scan]:
     """The one scan in the file."""
     if not payload.content.endswith(b"7777"):
         raise BadScan(payload.name, "GRIB message has no end: truncated")
+    _require_intact(payload)
     with MemoryFile(payload.content) as memory, memory.open(driver="GRIB") as dataset:
         tags = dataset.tags(1)
         raw = dataset.read(1).astype(np.float32)
@@ -45,6 +49,21 @@ def read(payload: Payload) -> Iterator[Scan]:
         yield Scan("mrms-grib2", element, nominal_time, "reflectivity", values, coverage, grid)
     else:
         raise BadScan(payload.name, f"{element} in {tags['GRIB_UNIT']} is neither a rain rate nor reflectivity")
+
+
+def _require_intact(payload: Payload) -> None:
+    """Check the checksums of packed pixels: GDAL's GRIB driver gives a field without coverage where they are wrong."""
+    at = payload.content.find(PNG)
+    while at >= 0:
+        at += len(PNG)
+        kind = b""
+        while kind != b"IEND":
+            length, kind = struct.unpack_from(">I4s", payload.content, at)
+            (checksum,) = struct.unpack_from(">I", payload.content, at + 8 + length)
+            if zlib.crc32(payload.content[at + 4 : at + 8 + length]) != checksum:
+                raise BadScan(payload.name, f"pixels fail their checksum at byte {at}")
+            at += 12 + length
+        at = payload.content.find(PNG, at)
 
 
 def _grid(dataset: DatasetReader) -> Grid:

@@ -1,0 +1,51 @@
+"""Short flows for schedules: ingest what lies in a folder, issue what is due, verify what has come true."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.steps import ingest_file, issue_nowcasts
+from nowcast.ingest import Ingested
+from nowcast.replay import verification
+from nowcast.serving.actor import connect
+from nowcast.settings import Settings
+from nowcast.sources.feeds import files_in
+
+
+@flow(name="ingest")
+async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingested]:
+    """Every file of the region's folder, or another; known files change nothing."""
+    settings = Settings()
+    known = settings.region(region)
+    source = folder or known.feed
+    if source is None:
+        raise ValueError(f"region {region} has no feed folder")
+    return [await ingest_file(known, settings, path) for path in files_in(source, known.pattern)]
+
+
+@flow(name="issue")
+async def issue(region: str) -> list[str]:
+    """Initial times of the nowcasts that were due."""
+    settings = Settings()
+    connect(settings)
+    return await issue_nowcasts(settings.region(region), settings)
+
+
+@flow(name="verify")
+async def verify(region: str) -> dict[str, Any]:
+    """Scores of every issued nowcast beside the baselines, kept as an artifact of the run."""
+    settings = Settings()
+    summary = await asyncio.to_thread(verification, settings.region(region), settings)
+    await create_markdown_artifact(_table(summary), key=f"verification-{region}")
+    return summary
+
+
+def _table(summary: dict[str, Any]) -> str:
+    lines = ["| method | threshold mm/h | lead min | CSI |", "|---|---|---|---|"]
+    for name, thresholds in summary.get("csi", {}).items():
+        for threshold, leads in thresholds.items():
+            lines += [f"| {name} | {threshold} | {lead} | {value} |" for lead, value in leads.items()]
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""The long-running flow: every new file goes through ingest and issue within a second or so."""
+
+import asyncio
+from collections.abc import Callable
+
+from prefect import flow
+
+from flows.steps import ingest_file, issue_nowcasts
+from nowcast.ingest import Ingested, Outcome
+from nowcast.serving.actor import connect
+from nowcast.settings import Region, Settings
+from nowcast.sources.feeds import Directory, Feed
+
+Progress = Callable[[Ingested, list[str]], None]
+"""Called after each file with what became of it and the initial times of the nowcasts it led to."""
+
+
+def ignore(_: Ingested, __: list[str]) -> None:
+    """No progress wanted."""
+
+
+@flow(name="follow", validate_parameters=False)
+async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress = ignore) -> int:
+    """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued."""
+    connect(settings)
+    feed = feed or directory(region)
+    count = len(await issue_nowcasts(region, settings))
+    while not feed.exhausted:
+        paths = feed.poll()
+        for path in paths:
+            ingested = await ingest_file(region, settings, path)
+            stored = ingested.outcome is Outcome.STORED
+            issued = await issue_nowcasts(region, settings) if stored else []
+            count += len(issued)
+            progress(ingested, issued)
+        if not paths:
+            await asyncio.sleep(region.poll_s)
+    return count
+
+
+def directory(region: Region) -> Directory:
+    """The region's folder as a feed; ValueError when its YAML names none."""
+    if region.feed is None:
+        raise ValueError(f"region {region.name} has no feed folder")
+    return Directory(region.feed, region.pattern)
+
+
+@flow(name="follow-region")
+async def follow_region(region: str) -> int:
+    """`follow` for a deployment: the region and its folder are read from its YAML."""
+    settings = Settings()
+    return await follow.fn(settings.region(region), settings)

@@ -1,0 +1,122 @@
+"""First use case: a file becomes an archived scan, a known duplicate, or a quarantined file with a reason."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from nowcast.core.grid import GridMismatch
+from nowcast.core.scan import Scan
+from nowcast.core.timeline import OffCadence, Timeline, isoformat
+from nowcast.quality import ImplausibleScan, check
+from nowcast.settings import Region
+from nowcast.sources import decode
+from nowcast.sources.feeds import time_in_name, usual_step
+from nowcast.sources.payload import BadScan
+from nowcast.store import repository
+from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive
+from nowcast.store.quarantine import is_refused, refuse
+from nowcast.store.repository import Location
+
+DEFAULT_CADENCE = timedelta(minutes=5)
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    STORED = "stored"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A file's outcome, the reason where there is one, and the nominal times it holds."""
+
+    file: str
+    outcome: Outcome
+    reason: str = ""
+    times: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Where a region's files go."""
+
+    region: Region
+    location: Location
+    quarantine: Path
+
+    @property
+    def archive_location(self) -> Location:
+        """The region's archive."""
+        return self.location.child("archive")
+
+
+def ingest(intake: Intake, path: Path, now: datetime) -> Ingested:
+    """Take one file in; doing it again, or after a kill at any point, changes nothing more.
+
+    Raises OSError when the file cannot be read now; that may be tried again.
+    """
+    file_id = hashlib.sha256(path.read_bytes()).digest()
+    if _is_known(intake, file_id):
+        return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+    try:
+        scans, remarks = _read(intake.region, path, now)
+        archive = _archive(intake, path, scans)
+        placements = append(archive, scans, file_id, now)
+    except BadScan as error:
+        return _refused(intake, path, file_id, error.reason, now)
+    except (ImplausibleScan, GridMismatch, OffCadence) as error:
+        return _refused(intake, path, file_id, str(error), now)
+    if Placement.CONFLICT in placements:
+        where = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
+        return _refused(intake, path, file_id, f"another scan of {where} is archived already", now)
+    return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
+
+
+def _is_known(intake: Intake, file_id: bytes) -> bool:
+    if is_refused(intake.quarantine, file_id):
+        return True
+    return repository.exists(intake.archive_location) and file_id in file_ids(open_archive(intake.archive_location))
+
+
+def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str]]:
+    checked = [check(scan, now) for scan in decode(path)]
+    scans = [one.scan for one in checked]
+    if region.box is not None:
+        box = region.box
+        windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
+        scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
+    return scans, [reason for one in checked for reason in one.reasons]
+
+
+def _archive(intake: Intake, path: Path, scans: Sequence[Scan]) -> Archive:
+    """The region's archive, laid out for its first scan when there is none yet."""
+    if repository.exists(intake.archive_location):
+        return open_archive(intake.archive_location)
+    first = min(scans, key=lambda scan: scan.nominal_time)
+    start = intake.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
+    timeline = Timeline(start, intake.region.cadence or _cadence(path, scans))
+    return create_archive(intake.archive_location, first.grid, timeline, first.quantity, first.zr)
+
+
+def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
+    """Time between scans as the file itself, or the names of its neighbours, tell."""
+    within = usual_step(scan.nominal_time for scan in scans)
+    named = (time_in_name(other.name) for other in path.parent.iterdir())
+    return within or usual_step(moment for moment in named if moment) or DEFAULT_CADENCE
+
+
+def _outcome(placements: Sequence[Placement]) -> Outcome:
+    if Placement.STORED in placements:
+        return Outcome.STORED
+    return Outcome.LATE if Placement.LATE in placements else Outcome.DUPLICATE
+
+
+def _refused(intake: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
+    refuse(intake.quarantine, path, file_id, reason, now)
+    return Ingested(path.name, Outcome.QUARANTINED, reason)

@@ -1,0 +1,100 @@
+"""All settings: the environment (NOWCAST_*) and one YAML file per region. Nothing else reads either."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nowcast.store.repository import S3, Location
+
+LIBRARY_ENVIRONMENT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}
+"""Set unless the user set them: no telemetry, quiet engines."""
+
+
+class Box(BaseModel):
+    """A part of the Earth, WGS 84 degrees."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+def _minutes(value: object) -> object:
+    return timedelta(minutes=value) if isinstance(value, int | float) else value
+
+
+class Region(BaseModel):
+    """One radar feed, its archive and its nowcasts.
+
+    Only `name` is needed: the cadence is read off the first files, the grid off the first scan.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    feed: Path | None = Field(None, description="folder that scans are written to")
+    pattern: str = Field("*", description="glob of the feed's files")
+    cadence: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(None, description="minutes between scans")
+    archive_start: datetime | None = Field(None, description="slot 0; midnight before the first scan when absent")
+    box: Box | None = Field(None, description="keep only this part of each scan")
+    leads: int = Field(12, ge=1, le=144, description="nowcast steps, one cadence each")
+    thresholds: tuple[float, ...] = Field((0.1, 1.0, 5.0), description="mm h-1 of probabilities and scores")
+    model: str = Field("default", description="default, advection, persistence, or a .safetensors file")
+    gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
+    cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
+    poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
+
+
+class Settings(BaseSettings):
+    """NOWCAST_STORE, NOWCAST_REGIONS, NOWCAST_RADAR_DIR, ... or their defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="NOWCAST_")
+    store: str = Field("store", description="folder or s3:// URL of all stores")
+    regions: Path = Field(Path("regions"), description="folder of region YAML files")
+    radar_dir: Path = Field(Path("../shared/radar"), description="sample events, for the demo")
+    quarantine: Path | None = Field(None, description="folder for refused files; beside a local store when absent")
+    s3_endpoint_url: str | None = None
+    s3_region: str | None = None
+    ray_address: str | None = Field(None, description="Ray cluster to join; one of our own when absent")
+    device: str = Field("auto", description="cpu, cuda or auto")
+
+    def region(self, name: str) -> Region:
+        """The region's YAML, or defaults when there is none; ValueError naming the file when it is wrong."""
+        path = self.regions / f"{name}.yaml"
+        fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
+        try:
+            return Region(**({"name": name} | (fields or {})))
+        except (ValidationError, TypeError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def region_names(self) -> list[str]:
+        """Regions that have a YAML file."""
+        return sorted(path.stem for path in self.regions.glob("*.yaml"))
+
+    def location(self, region: str) -> Location:
+        """Where the region's archive and forecasts lie."""
+        return Location(self.store, S3(self.s3_endpoint_url, self.s3_region)).child(region)
+
+    def quarantine_folder(self, region: str) -> Path:
+        """Where the region's refused files go."""
+        if self.quarantine is not None:
+            return self.quarantine / region
+        location = self.location(region)
+        return Path(location.url) / "quarantine" if location.is_local else Path("quarantine") / region
+
+
+def calm_engines() -> None:
+    """Give Prefect and Ray our defaults; to be called before they are imported."""
+    for name, value in LIBRARY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)

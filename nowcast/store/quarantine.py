@@ -1,0 +1,50 @@
+"""Files that were refused: a copy of each, and why."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nowcast.core.timeline import isoformat
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One refused file: its name, the sha256 of its bytes, the reason, when (UTC)."""
+
+    file: str
+    file_id: str
+    reason: str
+    time: str
+
+
+def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime) -> Refusal:
+    """Copy the file and write the record; the record is there only when the copy is whole."""
+    refusal = Refusal(path.name, file_id.hex(), reason, isoformat(now))
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"{refusal.file_id[:16]}_{path.name}"
+    for target, fill in (
+        (copy, lambda part: shutil.copyfile(path, part)),
+        (_record(folder, file_id), lambda part: part.write_text(json.dumps(asdict(refusal), indent=2))),
+    ):
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        fill(part)
+        part.replace(target)
+    return refusal
+
+
+def is_refused(folder: Path, file_id: bytes) -> bool:
+    """Whether a file with these bytes was refused before."""
+    return _record(folder, file_id).exists()
+
+
+def refusals(folder: Path) -> list[Refusal]:
+    """Every refused file, oldest first."""
+    records = [Refusal(**json.loads(path.read_text())) for path in folder.glob("*.json")]
+    return sorted(records, key=lambda refusal: (refusal.time, refusal.file))
+
+
+def _record(folder: Path, file_id: bytes) -> Path:
+    return folder / f"{file_id.hex()}.json"
