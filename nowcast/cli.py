@@ -1,0 +1,277 @@
+"""The command line. Exit codes: 0 done, 1 nothing to show or something failed, 2 wrong usage or input."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from nowcast.cli_query import query
+from nowcast.settings import Region, Settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Precipitation nowcasting from radar.")
+bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
+app.add_typer(bench, name="bench")
+app.add_typer(query, name="query")
+errors = Console(stderr=True)
+
+RegionName = Annotated[str, typer.Option("--region", help="Region name; its YAML is optional.")]
+Store = Annotated[str | None, typer.Option("--store", help="Folder or s3:// URL; NOWCAST_STORE by default.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
+
+def settings_for(region: str, store: str | None) -> tuple[Region, Settings]:
+    """A region and the settings, with the store given on the command line."""
+    settings = Settings() if store is None else Settings(store=store)
+    return settings.region(region), settings
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """A wrong input ends the command with its message and code 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        errors.print(f"[red]error:[/] {error}", highlight=False)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def bar(total: int | None, what: str) -> Iterator[Any]:
+    """A progress bar on stderr; gives a function to call after each step with a word about it."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=errors) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda word: progress.update(task, advance=1, description=f"{what} {word}")
+
+
+@app.command()
+def demo(
+    event: Annotated[str, typer.Option(help="fmi, knmi-rap, knmi-pcp, mch, bom, opera, mrms, dwd-yw, synthetic")] = "fmi",
+    out: Annotated[Path, typer.Option(help="Folder for the stores and pictures.")] = Path("out"),
+    scans: Annotated[int, typer.Option(help="Most scans to play.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Replay an event as if live: Prefect flow, archive, Ray actor, forecast store, verification, pictures."""
+    from nowcast.demo import run_demo
+
+    with usage():
+        run_demo(event, out, scans, as_json)
+
+
+@app.command()
+def ingest(folder: Path, region: RegionName, store: Store = None, as_json: Json = False) -> None:
+    """Take every file of a folder into the region's archive. Repeating it changes nothing."""
+    from nowcast.ingest import Intake
+    from nowcast.ingest import ingest as take
+    from nowcast.sources.feeds import files_in
+
+    with usage():
+        known, settings = settings_for(region, store)
+        intake = Intake(known, settings.location(region), settings.quarantine_folder(region))
+        paths = files_in(folder, known.pattern)
+        results = []
+        with bar(len(paths), "ingest") as step:
+            for path in paths:
+                results.append(take(intake, path, datetime.now(UTC)))
+                step(results[-1].outcome)
+    rows = [{"file": r.file, "outcome": r.outcome.value, "reason": r.reason} for r in results]
+    _show(rows, as_json)
+
+
+@app.command()
+def issue(region: RegionName, store: Store = None, as_json: Json = False) -> None:
+    """Issue every nowcast that is due, in this process."""
+    from nowcast.issue import Desk, device, issue_due, nowcaster
+    from nowcast.models.rollout import Rolling
+
+    with usage():
+        known, settings = settings_for(region, store)
+        desk = Desk(known, settings.location(region), Rolling(nowcaster(known, device(settings.device))))
+        made = issue_due(desk, datetime.now(UTC))
+    _show([{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made], as_json)
+
+
+@app.command()
+def follow(region: RegionName, store: Store = None) -> None:
+    """Follow the region's feed through Prefect and Ray until interrupted."""
+    import asyncio
+
+    from flows.follow import follow as follow_flow
+
+    with usage():
+        known, settings = settings_for(region, store)
+        asyncio.run(follow_flow(known, settings, progress=lambda taken, made: errors.print(_line(taken, made))))
+
+
+@app.command()
+def run(
+    region: RegionName,
+    store: Store = None,
+    local: Annotated[bool, typer.Option("--local", help="One process, no Prefect, no Ray.")] = False,
+) -> None:
+    """Follow the region's feed; with --local in this process alone."""
+    if not local:
+        follow(region, store)
+        return
+    from nowcast.replay import follow_locally
+    from nowcast.sources.feeds import Directory
+
+    with usage():
+        known, settings = settings_for(region, store)
+        if known.feed is None:
+            raise ValueError(f"region {region} has no feed folder; name one in {settings.regions / region}.yaml")
+        feed = Directory(known.feed, known.pattern)
+        follow_locally(
+            known, settings, feed, lambda t, m: errors.print(_line(t, m)), lambda: time.sleep(known.poll_s)
+        )
+
+
+@app.command()
+def replay(folder: Path, region: RegionName, store: Store = None, as_json: Json = False) -> None:
+    """Play a folder of scans through ingest, issue and verify; print counts and CSI per method, threshold and lead."""
+    from nowcast.replay import follow_locally, verification
+    from nowcast.sources.feeds import Replay, files_in
+
+    with usage():
+        known, settings = settings_for(region, store)
+        paths = files_in(folder, known.pattern)
+        outcomes: dict[str, int] = {}
+        with bar(len(paths), "replay") as step:
+
+            def count(taken: Any, made: list[str]) -> None:
+                outcomes[taken.outcome.value] = outcomes.get(taken.outcome.value, 0) + 1
+                step(taken.outcome.value)
+
+            follow_locally(known, settings, Replay(paths), count, lambda: None)
+        summary = verification(known, settings) | {"files": outcomes}
+    typer.echo(json.dumps(summary)) if as_json else show_scores(summary)
+
+
+@app.command()
+def verify(region: RegionName, store: Store = None, as_json: Json = False) -> None:
+    """Score every issued nowcast against the scans that came since, beside persistence and advection."""
+    from nowcast.replay import verification
+
+    with usage():
+        summary = verification(*settings_for(region, store))
+    typer.echo(json.dumps(summary)) if as_json else show_scores(summary)
+
+
+@app.command()
+def info(region: RegionName, store: Store = None, as_json: Json = False) -> None:
+    """What a region's stores hold."""
+    from nowcast.store.archive import gaps, open_archive, read_slots
+    from nowcast.store.forecasts import issued, open_forecasts
+    from nowcast.store.quarantine import refusals
+
+    with usage():
+        _, settings = settings_for(region, store)
+        location = settings.location(region)
+        archive = open_archive(location.child("archive"))
+        done = issued(open_forecasts(location.child("forecasts")))
+    observed = read_slots(archive).observed
+    at = [archive.timeline.time(int(slot)).isoformat() for slot in (observed[0], observed[-1])] if len(observed) else []
+    row = {
+        "region": region,
+        "archive": archive.description,
+        "scans": len(observed),
+        "first_last": " .. ".join(at),
+        "gaps": len(gaps(archive)),
+        "nowcasts": len(done),
+        "newest": archive.timeline.time(max(done)).isoformat() if done else "",
+        "models": ", ".join(sorted(set(done.values()))),
+        "quarantined": len(refusals(settings.quarantine_folder(region))),
+    }
+    _show([row], as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check that this installation can do its work."""
+    from nowcast.doctor import examine
+
+    checks = examine(Settings())
+    _show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
+    if not all(ok for _, ok, _ in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    region: RegionName,
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    store: Store = None,
+    minutes: Annotated[float, typer.Option(help="Wall-clock minutes of training.")] = 45.0,
+    hold_out: Annotated[list[str] | None, typer.Option(help="Day never trained on, YYYY-MM-DD; repeatable.")] = None,
+    device: str = "cpu",
+) -> None:
+    """Train a ConvLSTM on a region's archive and score it on the held-out days."""
+    from nowcast.store.archive import open_archive
+    from nowcast.training.job import train_on
+    from nowcast.training.loop import TrainConfig
+
+    with usage():
+        _, settings = settings_for(region, store)
+        archive = open_archive(settings.location(region).child("archive"))
+        days = [date.fromisoformat(day) for day in hold_out or []]
+        with bar(None, "train") as step:
+            config = TrainConfig(minutes=minutes, device=device)
+            made = train_on(archive, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}"))
+    typer.echo(f"{out}: {made.model_id}")
+
+
+@bench.command()
+def parameters(as_json: Json = False) -> None:
+    """Parameter counts of the paper's five ConvLSTM configurations, counted from modules built here."""
+    from nowcast.models.encoder_forecaster import PAPER_CONFIGS, EncoderForecaster, parameter_count
+
+    counts = {name: parameter_count(EncoderForecaster(config)) for name, config in PAPER_CONFIGS.items()}
+    if as_json:
+        typer.echo(json.dumps(counts))
+    else:
+        _show([{"configuration": name, "parameters": count} for name, count in counts.items()], False)
+
+
+def show_scores(summary: dict[str, Any]) -> None:
+    """Counts, and CSI by method at a few leads."""
+    console = Console()
+    counts = {k: v for k, v in summary.items() if isinstance(v, int | str)}
+    console.print("  ".join(f"{k} {v}" for k, v in counts.items()), highlight=False)
+    methods = summary.get("csi", {})
+    if not methods:
+        return
+    first = next(iter(next(iter(methods.values())).values()))
+    leads = [lead for k, lead in enumerate(first) if (k + 1) % 3 == 0]
+    table = Table("CSI", "mm/h", *(f"+{lead} min" for lead in leads))
+    for threshold in next(iter(methods.values())):
+        for name, scores in methods.items():
+            values = [scores[threshold][lead] for lead in leads]
+            table.add_row(name, threshold, *("-" if v is None else f"{v:.3f}" for v in values))
+    console.print(table)
+
+
+def _line(taken: Any, made: list[str]) -> str:
+    return f"{taken.file}: {taken.outcome.value} {taken.reason} {'issued ' + ', '.join(made) if made else ''}"
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if not rows:
+        typer.echo("nothing")
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+

@@ -1,0 +1,145 @@
+"""`nowcast query`: a point, a map or a box of a nowcast, as table, JSON, NetCDF or GeoTIFF."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+query = typer.Typer(no_args_is_help=True, help="Ask the forecast store.")
+
+
+class Shape(StrEnum):
+    """What the answer is written as."""
+
+    TABLE = "table"
+    JSON = "json"
+    NETCDF = "netcdf"
+    GEOTIFF = "geotiff"
+
+
+RegionName = Annotated[str, typer.Option("--region")]
+Store = Annotated[str | None, typer.Option("--store")]
+Init = Annotated[str | None, typer.Option("--init-time", help="ISO 8601, UTC; the latest when absent.")]
+Format = Annotated[Shape, typer.Option("--format")]
+Out = Annotated[Path | None, typer.Option("--out", help="File for netcdf and geotiff.")]
+
+
+@query.command()
+def point(
+    lat: float, lon: float, region: RegionName, store: Store = None, init_time: Init = None,
+    shape: Format = Shape.TABLE, out: Out = None,
+) -> None:
+    """All leads at a place."""
+    from nowcast.store import query as ask
+
+    _answer(region, store, shape, out, lambda reader: ask.point(reader, lat, lon, _time(init_time)))
+
+
+@query.command("map")
+def map_(
+    lead: int, region: RegionName, store: Store = None, init_time: Init = None,
+    shape: Format = Shape.TABLE, out: Out = None,
+) -> None:
+    """The whole region at one lead, in minutes."""
+    from nowcast.store import query as ask
+
+    _answer(region, store, shape, out, lambda reader: ask.map_at(reader, timedelta(minutes=lead), _time(init_time)))
+
+
+@query.command()
+def box(
+    south: float, west: float, north: float, east: float, region: RegionName, store: Store = None,
+    init_time: Init = None, shape: Format = Shape.TABLE, out: Out = None,
+) -> None:
+    """All leads in a box of latitudes and longitudes."""
+    from nowcast.store import query as ask
+
+    _answer(region, store, shape, out, lambda reader: ask.box(reader, south, west, north, east, _time(init_time)))
+
+
+def _time(text: str | None) -> "object":
+    from nowcast.core.timeline import parse_time
+
+    return parse_time(text) if text else None
+
+
+def _answer(
+    region: str, store: str | None, shape: Shape, out: Path | None, ask: "Callable[..., xr.Dataset]"
+) -> None:
+    from nowcast.settings import Settings
+    from nowcast.store.query import Reader
+
+    settings = Settings() if store is None else Settings(store=store)
+    try:
+        found = ask(Reader(settings.location(region).child("forecasts")))
+        _write(found, shape, out)
+    except (ValueError, OSError) as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        raise typer.Exit(2) from error
+
+
+def _write(found: xr.Dataset, shape: Shape, out: Path | None) -> None:
+    if shape is Shape.TABLE:
+        _table(found)
+    elif shape is Shape.JSON:
+        typer.echo(json.dumps(_plain(found)))
+    elif out is None:
+        raise ValueError(f"--format {shape} needs --out FILE")
+    elif shape is Shape.NETCDF:
+        found.load().to_netcdf(out)
+    else:
+        _geotiff(found, out)
+
+
+def _plain(found: xr.Dataset) -> dict[str, object]:
+    """Times, leads and rain rates; NaN as null."""
+    rain = found.rain_rate
+    return {
+        "init_time": str(found.init_time.values)[:19] + "Z",
+        "model": str(found.model.values),
+        "units": "mm h-1",
+        "dims": list(rain.dims),
+        "lead_time_min": [int(v) for v in found.lead_time.values.ravel()],
+        "rain_rate": rain.astype(object).where(rain.notnull(), None).values.tolist(),
+    }
+
+
+def _table(found: xr.Dataset) -> None:
+    console = Console()
+    console.print(f"init {str(found.init_time.values)[:16]}Z by {found.model.values}", highlight=False)
+    if "lead_time" not in found.dims:
+        found = found.expand_dims("lead_time")
+    spatial = [dim for dim in ("y", "x") if dim in found.dims]
+    levels = [float(v) for v in found.threshold.values] if "threshold" in found else []
+    what = "mean mm/h" if spatial else "mm/h"
+    table = Table("lead min", what, *(["max mm/h"] if spatial else []), *(f"P(>={v:g})" for v in levels))
+    for lead in found.lead_time.values:
+        one = found.sel(lead_time=lead)
+        rain = [float(one.rain_rate.mean()), *([float(one.rain_rate.max())] if spatial else [])]
+        chances = [float(one.probability.sel(threshold=v).mean()) for v in levels]
+        table.add_row(f"+{int(lead)}", *(f"{v:.2f}" for v in rain), *(f"{v:.0%}" if v == v else "-" for v in chances))
+    console.print(table)
+
+
+def _geotiff(found: xr.Dataset, out: Path) -> None:
+    """One band per lead, mm h-1, NaN where there is no forecast."""
+    import rasterio
+    from rasterio.transform import from_origin
+
+    if "y" not in found.dims or "x" not in found.dims:
+        raise ValueError("geotiff needs a map or a box")
+    rain = found.rain_rate if "lead_time" in found.dims else found.rain_rate.expand_dims("lead_time")
+    a, _, _, _, e, _ = found.attrs["spatial:transform"]
+    x, y = found.x.values, found.y.values
+    corner = from_origin(float(x[0]) - a / 2, float(y[0]) - e / 2, a, -e)
+    profile = {"driver": "GTiff", "dtype": "float32", "nodata": float("nan"), "compress": "deflate"}
+    size = {"count": rain.sizes["lead_time"], "height": len(y), "width": len(x)}
+    with rasterio.open(out, "w", crs=found.attrs["proj:wkt2"], transform=corner, **profile, **size) as file:
+        file.write(rain.values.astype("float32"))

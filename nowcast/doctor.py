@@ -1,0 +1,49 @@
+"""What an operator checks first."""
+
+import importlib.metadata
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from nowcast.issue import SHIPPED_WEIGHTS, device
+from nowcast.models.checkpoint import load_checkpoint
+from nowcast.settings import Settings
+
+Check = tuple[str, bool, str]
+LEAST_FREE_GB = 2.0
+
+
+def examine(settings: Settings) -> list[Check]:
+    """(what, whether it is well, what was found) for libraries, weights, device, store and regions."""
+    checks: list[Check] = []
+    for name in ("torch", "ray", "prefect", "zarr", "icechunk", "xarray", "rasterio"):
+        checks.append((name, True, importlib.metadata.version(name)))
+    checks.append(("weights", True, load_checkpoint(SHIPPED_WEIGHTS).model_id))
+    checks.append(("device", True, device(settings.device)))
+    checks.append(_store(settings))
+    for name in settings.region_names():
+        checks.append(_region(settings, name))
+    return checks
+
+
+def _store(settings: Settings) -> Check:
+    if not settings.location("any").is_local:
+        return "store", True, settings.store
+    folder = Path(settings.store).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    ok = free > LEAST_FREE_GB and os.access(folder, os.W_OK)
+    return "store", ok, f"{settings.store}: {free:.1f} GB free, writable {os.access(folder, os.W_OK)}"
+
+
+def _region(settings: Settings, name: str) -> Check:
+    try:
+        region = settings.region(name)
+    except ValueError as error:
+        return f"region {name}", False, str(error)
+    if region.feed is not None and not region.feed.is_dir():
+        return f"region {name}", False, f"feed {region.feed} is not a folder"
+    every = (region.cadence or timedelta(0)) / timedelta(minutes=1)
+    return f"region {name}", True, f"feed {region.feed}, cadence {every or 'read off the files'}"
