@@ -62,12 +62,12 @@ class Grid:
     @cached_property
     def x(self) -> NDArray[np.float64]:
         """Pixel-centre x, shape (width,)."""
-        return self.x0 + (np.arange(self.width) + 0.5) * self.dx
+        return self.x0 + (np.arange(self.width, dtype=np.float64) + 0.5) * self.dx
 
     @cached_property
     def y(self) -> NDArray[np.float64]:
         """Pixel-centre y, shape (height,), decreasing."""
-        return self.y0 - (np.arange(self.height) + 0.5) * self.dy
+        return self.y0 - (np.arange(self.height, dtype=np.float64) + 0.5) * self.dy
 
     @cached_property
     def projection(self) -> CRS:

@@ -51,8 +51,8 @@ class Scan:
         if self.identity:
             return self.identity
         digest = hashlib.sha256(f"{self.source}|{self.product}|{isoformat(self.nominal_time)}".encode())
-        digest.update(np.ascontiguousarray(self.values))
-        digest.update(np.packbits(self.coverage))
+        digest.update(np.ascontiguousarray(self.values).data)
+        digest.update(np.packbits(self.coverage).data)
         return digest.digest()
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 NAME_TIMES = (
     (re.compile(r"(?<!\d)((?:19|20)\d{6})[-_T]?(\d{4})(?:\d{2})?Z?(?!\d)"), "%Y%m%d%H%M"),
@@ -17,6 +17,7 @@ NAME_TIMES = (
 """Date and time as centres write them into file names: 201609281445, 20190610-000200, 1708160055, AQC161932045F."""
 
 
+@runtime_checkable
 class Feed(Protocol):
     """Hands out files as they come."""
 

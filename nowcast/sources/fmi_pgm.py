@@ -62,9 +62,8 @@ def _header(payload: Payload) -> Header:
 def _grid(header: Header) -> Grid:
     centre, true_latitude = (header.comments[key][0] for key in ("centrallongitude", "truelatitude"))
     crs = f"+proj=stere +lat_0=90 +lon_0={centre} +lat_ts={true_latitude} +R={EARTH_RADIUS} +units=m +no_defs"
-    (west, south), (east, north) = (
-        Proj(crs)(*(float(v) for v in header.comments[key])) for key in ("bottomleft", "topright")
-    )
+    corners = (header.comments[key] for key in ("bottomleft", "topright"))
+    (west, south), (east, north) = (Proj(crs)(float(lon), float(lat)) for lon, lat in corners)
     return Grid(
         crs, west, north, (east - west) / header.width, (north - south) / header.height, header.height, header.width
     )

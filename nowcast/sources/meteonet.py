@@ -29,6 +29,7 @@ ZONES = {
 """Shape -> north-west and south-east France; MeteoNet's radar_coords files give the pixel centres."""
 SAFE = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty((0,), object).__reduce__()[0],
+    ("numpy._core.multiarray", "_reconstruct"): np.empty((0,), object).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("datetime", "datetime"): datetime,

@@ -1,0 +1,46 @@
+"""Prefect flow and Ray actor together; the actor is killed with SIGKILL between two scans."""
+
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import ray
+from flows.follow import follow
+from nowcast.ingest import Ingested
+from nowcast.serving.actor import region_actor, stop
+from nowcast.settings import Region, Settings
+from nowcast.sources.feeds import Replay, files_in
+from nowcast.sources.odim_hdf5 import write
+from nowcast.sources.synthetic import Storm
+from nowcast.store.forecasts import issued, open_forecasts, read_rain_rate
+from prefect.testing.utilities import prefect_test_harness
+
+
+def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> None:
+    for scan in Storm(datetime(2026, 6, 1, 12, tzinfo=UTC), size=96, cells=4).scans(10):
+        write(scan, tmp_path / f"storm_{scan.nominal_time:%Y%m%d%H%M}.h5")
+    paths, settings = files_in(tmp_path, "*.h5"), Settings(store=str(tmp_path / "store"))
+    killed: list[int] = []
+
+    def kill_once(taken: Ingested, made: list[str]) -> None:
+        if taken.file == paths[5].name:
+            killed.append(ray.get(region_actor(Region(name="killed"), settings).status.remote())["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    with prefect_test_harness():
+        for name, progress in (("calm", lambda taken, made: None), ("killed", kill_once)):
+            asyncio.run(follow(Region(name=name), settings, Replay(paths), progress))
+    after = ray.get(region_actor(Region(name="killed"), settings).status.remote())["pid"]
+    assert killed
+    assert after != killed[0]
+    calm, hit = (open_forecasts(settings.location(name).child("forecasts")) for name in ("calm", "killed"))
+    assert len(issued(calm)) == 9
+    assert issued(hit) == issued(calm)
+    for slot in issued(calm):
+        np.testing.assert_array_equal(read_rain_rate(hit, slot), read_rain_rate(calm, slot))
+    for name in ("calm", "killed"):
+        stop(Region(name=name))
+    ray.shutdown()
