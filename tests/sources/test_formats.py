@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyproj import Proj
+from radar import RADAR, SAMPLES, needs_radar, sample
 
 from nowcast.core.rain import FMI, MARSHALL_PALMER, METEOSWISS, NO_ECHO, ZR
 from nowcast.core.scan import Scan
 from nowcast.core.types import Quantity
 from nowcast.sources import SOURCES, decode
-from radar import RADAR, SAMPLES, needs_radar, sample
 
 pytestmark = needs_radar
 
