@@ -63,9 +63,7 @@ def method(model_id: str) -> str:
     return model_id.partition("-")[0]
 
 
-def _cases(
-    archive: Archive, forecasts: Forecasts, baselines: Mapping[str, Nowcaster[Any]]
-) -> Iterable[Case]:
+def _cases(archive: Archive, forecasts: Forecasts, baselines: Mapping[str, Nowcaster[Any]]) -> Iterable[Case]:
     rollers = {name: Rolling(baseline) for name, baseline in baselines.items()}
     for slot, model_id in issued(forecasts).items():
         fields = {name: _rolled(archive, rolling, slot, forecasts) for name, rolling in rollers.items()}

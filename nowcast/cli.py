@@ -54,9 +54,11 @@ def bar(total: int | None, what: str) -> Iterator[Any]:
 
 @app.command()
 def demo(
-    event: Annotated[str, typer.Option(help="fmi, knmi-rap, knmi-pcp, mch, bom, opera, mrms, dwd-yw, synthetic")] = "fmi",
+    event: Annotated[
+        str, typer.Option(help="fmi, knmi-rap, knmi-pcp, mch, bom, opera, mrms, dwd-yw, synthetic")
+    ] = "fmi",
     out: Annotated[Path, typer.Option(help="Folder for the stores and pictures.")] = Path("out"),
-    scans: Annotated[int, typer.Option(help="Most scans to play.")] = 30,
+    scans: Annotated[int, typer.Option(help="Most scans to play.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Replay an event as if live: Prefect flow, archive, Ray actor, forecast store, verification, pictures."""
@@ -129,9 +131,7 @@ def run(
         if known.feed is None:
             raise ValueError(f"region {region} has no feed folder; name one in {settings.regions / region}.yaml")
         feed = Directory(known.feed, known.pattern)
-        follow_locally(
-            known, settings, feed, lambda t, m: errors.print(_line(t, m)), lambda: time.sleep(known.poll_s)
-        )
+        follow_locally(known, settings, feed, lambda t, m: errors.print(_line(t, m)), lambda: time.sleep(known.poll_s))
 
 
 @app.command()
@@ -224,7 +224,9 @@ def train(
         days = [date.fromisoformat(day) for day in hold_out or []]
         with bar(None, "train") as step:
             config = TrainConfig(minutes=minutes, device=device)
-            made = train_on(archive, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}"))
+            made = train_on(
+                archive, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}")
+            )
     typer.echo(f"{out}: {made.model_id}")
 
 
@@ -273,5 +275,3 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
-
-

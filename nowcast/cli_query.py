@@ -33,8 +33,13 @@ Out = Annotated[Path | None, typer.Option("--out", help="File for netcdf and geo
 
 @query.command()
 def point(
-    lat: float, lon: float, region: RegionName, store: Store = None, init_time: Init = None,
-    shape: Format = Shape.TABLE, out: Out = None,
+    lat: float,
+    lon: float,
+    region: RegionName,
+    store: Store = None,
+    init_time: Init = None,
+    shape: Format = Shape.TABLE,
+    out: Out = None,
 ) -> None:
     """All leads at a place."""
     from nowcast.store import query as ask
@@ -44,8 +49,12 @@ def point(
 
 @query.command("map")
 def map_(
-    lead: int, region: RegionName, store: Store = None, init_time: Init = None,
-    shape: Format = Shape.TABLE, out: Out = None,
+    lead: int,
+    region: RegionName,
+    store: Store = None,
+    init_time: Init = None,
+    shape: Format = Shape.TABLE,
+    out: Out = None,
 ) -> None:
     """The whole region at one lead, in minutes."""
     from nowcast.store import query as ask
@@ -55,8 +64,15 @@ def map_(
 
 @query.command()
 def box(
-    south: float, west: float, north: float, east: float, region: RegionName, store: Store = None,
-    init_time: Init = None, shape: Format = Shape.TABLE, out: Out = None,
+    south: float,
+    west: float,
+    north: float,
+    east: float,
+    region: RegionName,
+    store: Store = None,
+    init_time: Init = None,
+    shape: Format = Shape.TABLE,
+    out: Out = None,
 ) -> None:
     """All leads in a box of latitudes and longitudes."""
     from nowcast.store import query as ask
@@ -70,9 +86,7 @@ def _time(text: str | None) -> "object":
     return parse_time(text) if text else None
 
 
-def _answer(
-    region: str, store: str | None, shape: Shape, out: Path | None, ask: "Callable[..., xr.Dataset]"
-) -> None:
+def _answer(region: str, store: str | None, shape: Shape, out: Path | None, ask: "Callable[..., xr.Dataset]") -> None:
     from nowcast.settings import Settings
     from nowcast.store.query import Reader
 

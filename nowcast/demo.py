@@ -86,7 +86,10 @@ def _report(region: Region, settings: Settings, folder: Path, as_json: bool) -> 
     where = f"--region {region.name} --store {settings.store}"
     lat, lon = shown.centre
     typer.echo(f"picture {folder / 'nowcast.png'}, animation {folder / 'nowcast.gif'}; try next:")
-    typer.echo(f"  nowcast query point {lat:.2f} {lon:.2f} {where}" if lon >= 0 and lat >= 0 else
-               f"  nowcast query point {where} -- {lat:.2f} {lon:.2f}")
+    typer.echo(
+        f"  nowcast query point {lat:.2f} {lon:.2f} {where}"
+        if lon >= 0 and lat >= 0
+        else f"  nowcast query point {where} -- {lat:.2f} {lon:.2f}"
+    )
     typer.echo(f"  nowcast query map {shown.leads[-1]} {where} --format geotiff --out map.tif")
     typer.echo(f"  nowcast info {where}")

@@ -19,7 +19,9 @@ from nowcast.store.forecasts import issued, open_forecasts
 Progress = Callable[[Ingested, list[str]], None]
 
 
-def follow_locally(region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]) -> None:
+def follow_locally(
+    region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]
+) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there."""
     location = settings.location(region.name)
     intake = Intake(region, location, settings.quarantine_folder(region.name))

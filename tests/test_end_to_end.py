@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from pyproj import CRS, Transformer
+from typer.testing import CliRunner
+
 from nowcast.cli import app
 from nowcast.core.scan import Scan
 from nowcast.ingest import Intake, Outcome, ingest
@@ -20,8 +23,6 @@ from nowcast.store.archive import open_archive, read_frames, read_slots
 from nowcast.store.quarantine import refusals
 from nowcast.store.query import Reader
 from nowcast.store.repository import snapshot_id
-from pyproj import CRS, Transformer
-from typer.testing import CliRunner
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
@@ -74,8 +75,8 @@ def test_forecast_store_is_cf_and_places_a_pixel_within_half_of_it(event: Path, 
     x, y = Transformer.from_crs("EPSG:4326", STORM.grid.crs, always_xy=True).transform(lon, lat)
     assert abs(x - STORM.grid.x[10]) < 500
     assert abs(y - STORM.grid.y[20]) < 500
-    row, col = STORM.grid.locate(60.0, 25.0)
-    series = query.point(reader, 60.0, 25.0)
+    row, col = STORM.grid.locate(60.003, 25.006)
+    series = query.point(reader, 60.003, 25.006)
     xr.testing.assert_equal(series.rain_rate, query.latest(reader).rain_rate.isel(y=row, x=col))
 
 

@@ -38,8 +38,7 @@ def exceedance(
     for threshold in thresholds:
         over = (fields >= threshold).float() * weights
         leads = [
-            _share(o, w, radius_km(lead) / spacing_km)
-            for o, w, lead in zip(over, weights, lead_times, strict=True)
+            _share(o, w, radius_km(lead) / spacing_km) for o, w, lead in zip(over, weights, lead_times, strict=True)
         ]
         chances[threshold] = np.where(known, torch.stack(leads).numpy(), np.float32(np.nan))
     return chances

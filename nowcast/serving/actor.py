@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ray
+import torch
 from ray.actor import ActorHandle
 
 from nowcast.core.timeline import isoformat
@@ -21,6 +22,7 @@ class RegionActor:
 
     def __init__(self, region: Region, settings: Settings) -> None:
         self.region = region
+        torch.set_num_threads(os.cpu_count() or 1)
         rolling = Rolling(nowcaster(region, device(settings.device)))
         self.desk = Desk(region, settings.location(region.name), rolling)
 

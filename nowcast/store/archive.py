@@ -97,9 +97,7 @@ def open_archive(location: Location) -> Archive:
     opened = repository.open_existing(location)
     group = repository.read(opened)
     attributes: Mapping[str, Any] = group.attrs
-    timeline = Timeline(
-        parse_time(attributes["nowcast:start"]), timedelta(seconds=attributes["nowcast:cadence_s"])
-    )
+    timeline = Timeline(parse_time(attributes["nowcast:start"]), timedelta(seconds=attributes["nowcast:cadence_s"]))
     zr = ZR(*attributes["nowcast:zr"])
     return Archive(location, opened, check_grid(group), timeline, attributes["nowcast:quantity"], zr)
 
@@ -160,9 +158,7 @@ def gaps(archive: Archive) -> list[datetime]:
     return [archive.timeline.time(int(slot)) for slot in missing[missing > present[0]]]
 
 
-def _place(
-    archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime
-) -> Placement:
+def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
     newest = array(group, "time").shape[0] - 1
     if slot <= newest and array(group, "status")[slot] != STATUS_MISSING:
         held = np.asarray(array(group, "scan_id")[slot]).tobytes()
@@ -198,4 +194,3 @@ def _pad(stored: NDArray[Any], absent: int, value: Any) -> NDArray[Any]:
     if not absent:
         return stored
     return np.concatenate([stored, np.full((absent, *stored.shape[1:]), value, stored.dtype)])
-

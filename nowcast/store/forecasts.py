@@ -138,4 +138,3 @@ def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast,
     array(group, "input_age")[slot] = int(nowcast.input_age.total_seconds())
     array(group, "issued_time")[slot] = int(now.timestamp())
     array(group, "status")[slot] = STATUS_ISSUED
-

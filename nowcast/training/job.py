@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nowcast.core.nowcaster import Nowcaster, State
+from nowcast.core.nowcaster import State
 from nowcast.core.scan import Frames
 from nowcast.core.timeline import isoformat
 from nowcast.models.baselines import Advection, Persistence
@@ -50,7 +50,10 @@ def train_on(
     """Train on the archive, score on the held-out days, write the checkpoint; ValueError when there is too little."""
     windows = config.windows
     parts = split(archive, held_out, windows.most_inputs + windows.leads)
-    events = [event(isoformat(archive.timeline.time(first)), read_frames(archive, first, last)) for first, last in parts.learned]
+    events = [
+        event(isoformat(archive.timeline.time(first)), read_frames(archive, first, last))
+        for first, last in parts.learned
+    ]
     sampler = Sampler(events, windows, config.seed)
     model, steps = train(sampler, config, report)
     first, last = (archive.timeline.time(parts.learned[k][k]) for k in (0, -1))

@@ -54,7 +54,8 @@ def compare(
     Only pixels where `mask` is True count; there both fields must be finite.
     """
     mine, theirs = forecast[mask].astype(np.float64), observed[mask].astype(np.float64)
-    assert np.isfinite(mine).all() and np.isfinite(theirs).all()
+    assert np.isfinite(mine).all()
+    assert np.isfinite(theirs).all()
     sums = zero(leads, thresholds)
     tables = [np.zeros_like(sums.hits) for _ in range(3)]
     lines = [np.zeros_like(sums.pixels) for _ in range(3)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import ray
+from prefect.testing.utilities import prefect_test_harness
+
 from flows.follow import follow
 from nowcast.ingest import Ingested
 from nowcast.serving.actor import region_actor, stop
@@ -16,7 +18,6 @@ from nowcast.sources.feeds import Replay, files_in
 from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 from nowcast.store.forecasts import issued, open_forecasts, read_rain_rate
-from prefect.testing.utilities import prefect_test_harness
 
 
 def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> None:

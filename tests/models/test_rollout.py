@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import torch
+
 from nowcast.core.scan import Frames
 from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.checkpoint import load_checkpoint
