@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -80,7 +80,7 @@ def box(
     _answer(region, store, shape, out, lambda reader: ask.box(reader, south, west, north, east, _time(init_time)))
 
 
-def _time(text: str | None) -> "object":
+def _time(text: str | None) -> datetime | None:
     from nowcast.core.timeline import parse_time
 
     return parse_time(text) if text else None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nowcast.assess import assess, summarise
+from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.timeline import isoformat
 from nowcast.ingest import Ingested, Intake, Outcome, ingest
 from nowcast.issue import Desk, device, issue_due, nowcaster
@@ -52,7 +53,10 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     waiting = [slot for slot in observed if slot not in done]
     warm_up = [slot for slot in waiting if sum(map(bool, scan_ids(archive, context.first_slot(slot), slot))) < 2]
     missed = [isoformat(archive.timeline.time(slot)) for slot in waiting if slot not in warm_up]
-    baselines = {"persistence": Persistence(), "advection": Advection(device(settings.device))}
+    baselines: dict[str, Nowcaster[Any]] = {
+        "persistence": Persistence(),
+        "advection": Advection(device(settings.device)),
+    }
     counts = {"region": region.name, "scans": len(observed), "issues": len(done), "warm_up": len(warm_up)}
     scores = summarise(assess(archive, forecasts, baselines), forecasts)
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores

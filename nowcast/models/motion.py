@@ -1,4 +1,7 @@
-"""Dense optical flow and semi-Lagrangian advection in torch. Flows are (b, 2, y, x): pixels per step, (rows, columns)."""
+"""Dense optical flow and semi-Lagrangian advection in torch.
+
+Flows are (b, 2, y, x): pixels per step along (rows, columns).
+"""
 
 import math
 from collections.abc import Iterator
@@ -57,7 +60,7 @@ def advect(field: Tensor, displacement: Tensor, *, outside: str = "zeros") -> Te
 
 
 def extend(displacement: Tensor, flow: Tensor) -> Tensor:
-    """Displacement over one more step of a steady flow, traced back along the trajectory (Germann and Zawadzki 2002)."""
+    """Displacement over one more step of a steady flow, along the trajectory (Germann and Zawadzki 2002)."""
     return flow + advect(displacement, flow, outside="border")
 
 
@@ -66,7 +69,7 @@ def advect_covered(field: Tensor, coverage: Tensor, displacement: Tensor) -> tup
 
     A pixel gets the mean over the covered part of where it comes from, or no coverage where too little is covered.
     """
-    moved, share = advect(torch.cat([field * coverage, coverage], dim=1), displacement).split(1, dim=1)
+    moved, share = advect(torch.cat([field * coverage, coverage], dim=1), displacement).chunk(2, dim=1)
     covered = (share > COVERED).to(field.dtype)
     return covered * moved / share.clamp(min=COVERED), covered
 

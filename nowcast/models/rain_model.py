@@ -54,6 +54,7 @@ class RainModel(nn.Module):
         self.config = config
         self.network = EncoderForecaster(config.network)
         nn.init.zeros_(self.network.output.weight)
+        assert self.network.output.bias is not None
         nn.init.zeros_(self.network.output.bias)
 
     def start(self, field: Tensor) -> RainState:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,11 @@ def score(
     archive: Archive, runs: Sequence[tuple[int, int]], checkpoint: Checkpoint, leads: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """CSI by method, threshold [mm h-1] and lead [min] over runs of slots, all methods on the same pixels."""
-    methods = {"persistence": Persistence(), "advection": Advection(), "convlstm": ConvLSTM(checkpoint)}
+    methods: dict[str, Nowcaster[Any]] = {
+        "persistence": Persistence(),
+        "advection": Advection(),
+        "convlstm": ConvLSTM(checkpoint),
+    }
     sums = {name: zero(leads, THRESHOLDS) for name in methods}
     for first, last in runs:
         frames = read_frames(archive, first, last)

@@ -32,7 +32,7 @@ class TrainConfig:
 def train(sampler: Sampler, config: TrainConfig, report: Report) -> tuple[RainModel, int]:
     """A model trained for the configured time, and the number of steps; FloatingPointError when it diverges."""
     torch.manual_seed(config.seed)
-    model = RainModel(config.model).to(config.device, memory_format=torch.channels_last)
+    model = RainModel(config.model).to(config.device)
     optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=1e-4)
     start, used, step = time.monotonic(), 0.0, 0
     while used < 1.0:
@@ -55,13 +55,14 @@ def unroll(model: RainModel, window: Window, leads: int) -> tuple[Tensor, Tensor
 
 
 def _descend(model: RainModel, optimiser: torch.optim.Optimizer, window: Window, config: TrainConfig) -> float:
-    window = Window(*(t.to(config.device) for t in (window.field, window.coverage, window.flow)), window.inputs)
+    field, coverage, flow = (t.to(config.device) for t in (window.field, window.coverage, window.flow))
+    window = Window(field, coverage, flow, window.inputs)
     leads = config.windows.leads
-    forecast, coverage = unroll(model, window, leads)
+    forecast, forecast_coverage = unroll(model, window, leads)
     future = slice(window.inputs, window.inputs + leads)
-    loss = rain_loss(forecast, window.field[:, future], window.coverage[:, future] * coverage)
+    loss = rain_loss(forecast, window.field[:, future], window.coverage[:, future] * forecast_coverage)
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     value = float(loss.detach())
