@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nowcast.core.nowcaster import State
+from nowcast.core.nowcaster import Nowcaster, State
 from nowcast.core.scan import Frames
 from nowcast.core.timeline import isoformat
 from nowcast.models.baselines import Advection, Persistence
