@@ -62,12 +62,13 @@ def _synthetic(folder: Path, count: int) -> list[Path]:
 
 def _play(region: Region, settings: Settings, paths: list[Path]) -> None:
     from flows.follow import follow
-    from nowcast.serving.actor import connect, stop
+    from nowcast.serving.actor import connect, disconnect, stop
 
     connect(settings)
     with bar(len(paths), "replay") as step:
         asyncio.run(follow(region, settings, Replay(paths), lambda taken, made: step(taken.outcome.value)))
     stop(region)
+    disconnect()
 
 
 def _report(region: Region, settings: Settings, folder: Path, as_json: bool) -> None:

@@ -70,3 +70,8 @@ def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]
 def stop(region: Region) -> None:
     """End the region's actor for good."""
     ray.kill(ray.get_actor(f"region-{region.name}", namespace=NAMESPACE), no_restart=True)
+
+
+def disconnect() -> None:
+    """Leave the cluster; a Ray that `connect` started ends."""
+    ray.shutdown()
