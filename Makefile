@@ -1,18 +1,20 @@
-VENV ?= .venv
+VENV ?= $(or $(NOWCAST_VENV),.venv)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-export NOWCAST_RADAR_DIR ?= $(abspath ../shared/radar)
+NOWCAST_RADAR_DIR ?= ../shared/radar
+override NOWCAST_RADAR_DIR := $(abspath $(NOWCAST_RADAR_DIR))
+export NOWCAST_RADAR_DIR
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer clean
+.PHONY: help install demo test check slow peer bench clean
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
 	@echo "make check  lint and types; make slow: slow tests; make peer: install pysteps to compare with"
 
 $(VENV)/.installed: pyproject.toml requirements.lock
-	$(PYTHON) -m venv $(VENV)
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -c requirements.lock torch==2.13.0
 	$(VENV)/bin/pip install -q -c requirements.lock -e '.[dev]'
 	touch $@
@@ -22,7 +24,7 @@ install: $(VENV)/.installed
 demo: install
 	$(VENV)/bin/nowcast demo
 
-test: install
+test: install check
 	$(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
 
 slow: install
@@ -34,7 +36,10 @@ check: install
 	$(VENV)/bin/mypy nowcast flows
 
 peer: install
-	$(VENV)/bin/pip install -c requirements.lock cython pysteps==1.21.5 opencv-python-headless
+	$(VENV)/bin/pip install -c requirements.lock -r requirements-peer.txt
+
+bench: peer
+	set -e; for script in benchmarks/[a-z]*.py; do $(VENV)/bin/python $$script; done
 
 clean:
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import acreate_markdown_artifact
 
 from flows.steps import ingest_file, issue_nowcasts
 from nowcast.ingest import Ingested
@@ -39,7 +39,7 @@ async def verify(region: str) -> dict[str, Any]:
     """Scores of every issued nowcast beside the baselines, kept as an artifact of the run."""
     settings = Settings()
     summary = await asyncio.to_thread(verification, settings.region(region), settings)
-    await create_markdown_artifact(_table(summary), key=f"verification-{region}")
+    await acreate_markdown_artifact(_table(summary), key=f"verification-{region}")
     return summary
 
 

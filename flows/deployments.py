@@ -8,6 +8,7 @@ from prefect.deployments.runner import RunnerDeployment
 
 from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
+from nowcast.logs import configure
 from nowcast.settings import Settings
 
 DEFAULT_INTERVAL = timedelta(minutes=5)
@@ -25,17 +26,18 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             (issue, cadence),
             (verify, timedelta(hours=1)),
         ):
-            made.append(
-                flow.to_deployment(
-                    name=name,
-                    parameters={"region": name},
-                    interval=interval,
-                    concurrency_limit=ONE_PER_REGION,
-                    tags=["nowcast", name],
-                )
+            deployment = flow.to_deployment(
+                name=name,
+                parameters={"region": name},
+                interval=interval,
+                concurrency_limit=ONE_PER_REGION,
+                tags=["nowcast", name],
             )
+            assert isinstance(deployment, RunnerDeployment)
+            made.append(deployment)
     return made
 
 
 if __name__ == "__main__":
+    configure(Settings())
     serve(*deployments(Settings()))

@@ -15,12 +15,8 @@ Progress = Callable[[Ingested, list[str]], None]
 """Called after each file with what became of it and the initial times of the nowcasts it led to."""
 
 
-def ignore(_: Ingested, __: list[str]) -> None:
-    """No progress wanted."""
-
-
 @flow(name="follow", validate_parameters=False)
-async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress = ignore) -> int:
+async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress | None = None) -> int:
     """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued."""
     connect(settings)
     feed = feed or directory(region)
@@ -32,7 +28,8 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
             stored = ingested.outcome is Outcome.STORED
             issued = await issue_nowcasts(region, settings) if stored else []
             count += len(issued)
-            progress(ingested, issued)
+            if progress is not None:
+                progress(ingested, issued)
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count

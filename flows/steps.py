@@ -6,14 +6,9 @@ from pathlib import Path
 
 from prefect import task
 
-from nowcast.ingest import Ingested, Intake, ingest
+from nowcast.ingest import Ingested, ingest, intake
 from nowcast.serving.actor import region_actor
 from nowcast.settings import Region, Settings
-
-
-def intake(region: Region, settings: Settings) -> Intake:
-    """Where the region's files go under these settings."""
-    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name))
 
 
 @task(retries=3, retry_delay_seconds=[1, 5, 30])

@@ -2,54 +2,30 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
-from nowcast.settings import Region, Settings
+from nowcast.logs import configure
+from nowcast.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Precipitation nowcasting from radar.")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
-errors = Console(stderr=True)
-
-RegionName = Annotated[str, typer.Option("--region", help="Region name; its YAML is optional.")]
-Store = Annotated[str | None, typer.Option("--store", help="Folder or s3:// URL; NOWCAST_STORE by default.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 
 
-def settings_for(region: str, store: str | None) -> tuple[Region, Settings]:
-    """A region and the settings, with the store given on the command line."""
-    settings = Settings() if store is None else Settings(store=store)
-    return settings.region(region), settings
-
-
-@contextmanager
-def usage() -> Iterator[None]:
-    """A wrong input ends the command with its message and code 2."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        errors.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(2) from error
-
-
-@contextmanager
-def bar(total: int | None, what: str) -> Iterator[Any]:
-    """A progress bar on stderr; gives a function to call after each step with a word about it."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=errors) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda word: progress.update(task, advance=1, description=f"{what} {word}")
+@app.callback()
+def start() -> None:
+    """Precipitation nowcasting from radar."""
+    with usage():
+        configure(Settings())
 
 
 @app.command()
@@ -71,34 +47,30 @@ def demo(
 @app.command()
 def ingest(folder: Path, region: RegionName, store: Store = None, as_json: Json = False) -> None:
     """Take every file of a folder into the region's archive. Repeating it changes nothing."""
-    from nowcast.ingest import Intake
     from nowcast.ingest import ingest as take
+    from nowcast.ingest import intake
     from nowcast.sources.feeds import files_in
 
     with usage():
         known, settings = settings_for(region, store)
-        intake = Intake(known, settings.location(region), settings.quarantine_folder(region))
-        paths = files_in(folder, known.pattern)
+        where, paths = intake(known, settings), files_in(folder, known.pattern)
         results = []
         with bar(len(paths), "ingest") as step:
             for path in paths:
-                results.append(take(intake, path, datetime.now(UTC)))
+                results.append(take(where, path, datetime.now(UTC)))
                 step(results[-1].outcome)
     rows = [{"file": r.file, "outcome": r.outcome.value, "reason": r.reason} for r in results]
-    _show(rows, as_json)
+    show(rows, as_json)
 
 
 @app.command()
 def issue(region: RegionName, store: Store = None, as_json: Json = False) -> None:
     """Issue every nowcast that is due, in this process."""
-    from nowcast.issue import Desk, device, issue_due, nowcaster
-    from nowcast.models.rollout import Rolling
+    from nowcast.issue import desk, issue_due
 
     with usage():
-        known, settings = settings_for(region, store)
-        desk = Desk(known, settings.location(region), Rolling(nowcaster(known, device(settings.device))))
-        made = issue_due(desk, datetime.now(UTC))
-    _show([{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made], as_json)
+        made = issue_due(desk(*settings_for(region, store)), datetime.now(UTC))
+    show([{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made], as_json)
 
 
 @app.command()
@@ -190,7 +162,7 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
         "models": ", ".join(sorted(set(done.values()))),
         "quarantined": len(refusals(settings.quarantine_folder(region))),
     }
-    _show([row], as_json)
+    show([row], as_json)
 
 
 @app.command()
@@ -199,7 +171,7 @@ def doctor(as_json: Json = False) -> None:
     from nowcast.doctor import examine
 
     checks = examine(Settings())
-    _show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
+    show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(1)
 
@@ -239,7 +211,7 @@ def parameters(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(counts))
     else:
-        _show([{"configuration": name, "parameters": count} for name, count in counts.items()], False)
+        show([{"configuration": name, "parameters": count} for name, count in counts.items()], False)
 
 
 def show_scores(summary: dict[str, Any]) -> None:
@@ -262,16 +234,3 @@ def show_scores(summary: dict[str, Any]) -> None:
 
 def _line(taken: Any, made: list[str]) -> str:
     return f"{taken.file}: {taken.outcome.value} {taken.reason} {'issued ' + ', '.join(made) if made else ''}"
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    if not rows:
-        typer.echo("nothing")
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)

@@ -12,6 +12,8 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from nowcast.cli_options import RegionName, Store, settings_for, usage
+
 query = typer.Typer(no_args_is_help=True, help="Ask the forecast store.")
 
 
@@ -24,8 +26,6 @@ class Shape(StrEnum):
     GEOTIFF = "geotiff"
 
 
-RegionName = Annotated[str, typer.Option("--region")]
-Store = Annotated[str | None, typer.Option("--store")]
 Init = Annotated[str | None, typer.Option("--init-time", help="ISO 8601, UTC; the latest when absent.")]
 Format = Annotated[Shape, typer.Option("--format")]
 Out = Annotated[Path | None, typer.Option("--out", help="File for netcdf and geotiff.")]
@@ -86,17 +86,12 @@ def _time(text: str | None) -> datetime | None:
     return parse_time(text) if text else None
 
 
-def _answer(region: str, store: str | None, shape: Shape, out: Path | None, ask: "Callable[..., xr.Dataset]") -> None:
-    from nowcast.settings import Settings
+def _answer(region: str, store: str | None, shape: Shape, out: Path | None, ask: Callable[..., xr.Dataset]) -> None:
     from nowcast.store.query import Reader
 
-    settings = Settings() if store is None else Settings(store=store)
-    try:
-        found = ask(Reader(settings.location(region).child("forecasts")))
-        _write(found, shape, out)
-    except (ValueError, OSError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(2) from error
+    with usage():
+        _, settings = settings_for(region, store)
+        _write(ask(Reader(settings.location(region).child("forecasts"))), shape, out)
 
 
 def _write(found: xr.Dataset, shape: Shape, out: Path | None) -> None:

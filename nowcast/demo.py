@@ -8,7 +8,8 @@ from pathlib import Path
 
 import typer
 
-from nowcast.cli import bar, show_scores
+from nowcast.cli import show_scores
+from nowcast.cli_options import bar
 from nowcast.settings import Box, Region, Settings
 from nowcast.sources.feeds import Replay, files_in
 

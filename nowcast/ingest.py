@@ -1,17 +1,20 @@
 """First use case: a file becomes an archived scan, a known duplicate, or a quarantined file with a reason."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
+
 from nowcast.core.grid import GridMismatch
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
-from nowcast.settings import Region
+from nowcast.settings import Region, Settings
 from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
 from nowcast.sources.payload import BadScan
@@ -19,6 +22,8 @@ from nowcast.store import repository
 from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive
 from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
+
+log = structlog.get_logger()
 
 DEFAULT_CADENCE = timedelta(minutes=5)
 
@@ -56,32 +61,46 @@ class Intake:
         return self.location.child("archive")
 
 
-def ingest(intake: Intake, path: Path, now: datetime) -> Ingested:
+def intake(region: Region, settings: Settings) -> Intake:
+    """Where a region's files go under these settings."""
+    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name))
+
+
+def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     """Take one file in; doing it again, or after a kill at any point, changes nothing more.
 
     Raises OSError when the file cannot be read now; that may be tried again.
     """
-    file_id = hashlib.sha256(path.read_bytes()).digest()
-    if _is_known(intake, file_id):
+    result = _ingest(where, path, now)
+    level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
+    outcome, reason = result.outcome.value, result.reason
+    log.log(level, "ingested", region=where.region.name, file=result.file, outcome=outcome, reason=reason)
+    return result
+
+
+def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
+    with path.open("rb") as file:
+        file_id = hashlib.file_digest(file, "sha256").digest()
+    if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     try:
-        scans, remarks = _read(intake.region, path, now)
-        archive = _archive(intake, path, scans)
+        scans, remarks = _read(where.region, path, now)
+        archive = _archive(where, path, scans)
         placements = append(archive, scans, file_id, now)
     except BadScan as error:
-        return _refused(intake, path, file_id, error.reason, now)
+        return _refused(where, path, file_id, error.reason, now)
     except (ImplausibleScan, GridMismatch, OffCadence) as error:
-        return _refused(intake, path, file_id, str(error), now)
+        return _refused(where, path, file_id, str(error), now)
     if Placement.CONFLICT in placements:
-        where = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
-        return _refused(intake, path, file_id, f"another scan of {where} is archived already", now)
+        taken = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
+        return _refused(where, path, file_id, f"another scan of {taken} is archived already", now)
     return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
 
 
-def _is_known(intake: Intake, file_id: bytes) -> bool:
-    if is_refused(intake.quarantine, file_id):
+def _is_known(where: Intake, file_id: bytes) -> bool:
+    if is_refused(where.quarantine, file_id):
         return True
-    return repository.exists(intake.archive_location) and file_id in file_ids(open_archive(intake.archive_location))
+    return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
 def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str]]:
@@ -94,14 +113,14 @@ def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[s
     return scans, [reason for one in checked for reason in one.reasons]
 
 
-def _archive(intake: Intake, path: Path, scans: Sequence[Scan]) -> Archive:
+def _archive(where: Intake, path: Path, scans: Sequence[Scan]) -> Archive:
     """The region's archive, laid out for its first scan when there is none yet."""
-    if repository.exists(intake.archive_location):
-        return open_archive(intake.archive_location)
+    if repository.exists(where.archive_location):
+        return open_archive(where.archive_location)
     first = min(scans, key=lambda scan: scan.nominal_time)
-    start = intake.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
-    timeline = Timeline(start, intake.region.cadence or _cadence(path, scans))
-    return create_archive(intake.archive_location, first.grid, timeline, first.quantity, first.zr)
+    start = where.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
+    timeline = Timeline(start, where.region.cadence or _cadence(path, scans))
+    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr)
 
 
 def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
@@ -117,6 +136,6 @@ def _outcome(placements: Sequence[Placement]) -> Outcome:
     return Outcome.LATE if Placement.LATE in placements else Outcome.DUPLICATE
 
 
-def _refused(intake: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
-    refuse(intake.quarantine, path, file_id, reason, now)
+def _refused(where: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
+    refuse(where.quarantine, path, file_id, reason, now)
     return Ingested(path.name, Outcome.QUARANTINED, reason)

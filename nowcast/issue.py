@@ -2,29 +2,30 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import structlog
 import torch
 
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Nowcast
+from nowcast.core.timeline import isoformat
+from nowcast.forecast import forecast_from, inputs
 from nowcast.models.baselines import Advection, Persistence
-from nowcast.models.checkpoint import Checkpoint, load_checkpoint
+from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.neighbourhood import exceedance
 from nowcast.models.rollout import Rolling
-from nowcast.settings import Region
+from nowcast.settings import Region, Settings
 from nowcast.store import repository
-from nowcast.store.archive import Archive, open_archive, read_frames, read_slots, scan_ids
+from nowcast.store.archive import Archive, open_archive, read_slots
 from nowcast.store.forecasts import Forecasts, create_forecasts, issued, open_forecasts, publish
 from nowcast.store.repository import Location
 
+log = structlog.get_logger()
+
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "rain.safetensors"
-FEWEST_SCANS = 2
-"""Motion cannot be seen in less."""
 
 
 @dataclass
@@ -76,12 +77,16 @@ def nowcaster(region: Region, on: str) -> Nowcaster[Any]:
     return ConvLSTM(load_checkpoint(checkpoint_path(region)), on)
 
 
-def strangeness(region: Region, archive: Archive) -> str:
-    """How the archive is unlike what the region's model was trained on; empty when alike or nothing was learned."""
-    if region.model in ("persistence", "advection"):
+def desk(region: Region, settings: Settings) -> Desk:
+    """A region's desk under these settings, its model loaded."""
+    return Desk(region, settings.location(region.name), Rolling(nowcaster(region, device(settings.device))))
+
+
+def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
+    """How the archive is unlike what the method was trained on; empty when alike or nothing was learned."""
+    if not isinstance(method, ConvLSTM):
         return ""
-    checkpoint: Checkpoint = load_checkpoint(checkpoint_path(region))
-    return checkpoint.strangeness(archive.timeline.cadence.total_seconds(), archive.grid.spacing_km)
+    return method.training.strangeness(archive.timeline.cadence.total_seconds(), archive.grid.spacing_km)
 
 
 def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
@@ -99,18 +104,17 @@ def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
         if slot > done and (nowcast := make(desk, archive, int(slot), now)) is not None:
             publish(forecasts, nowcast, now)
             made.append(nowcast)
+            log.info("issued", region=desk.region.name, init_time=isoformat(nowcast.init_time), model=nowcast.model)
     return made
 
 
 def make(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
     """The nowcast from a slot's scan and those before it; None when there are too few to see motion."""
     rolling, region = desk.rolling, desk.region
-    ids = scan_ids(archive, rolling.first_slot(slot), slot)
-    used = tuple(scan_id for scan_id in ids if scan_id)
-    if not ids[-1] or len(used) < min(FEWEST_SCANS, rolling.nowcaster.context):
+    used = inputs(archive, rolling, slot)
+    if not used:
         return None
-    state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
-    rain_rate = np.stack(list(islice(rolling.nowcaster.forecast(state), region.leads)))
+    rain_rate = forecast_from(archive, rolling, slot, region.leads)
     init_time = archive.timeline.time(slot)
     lead_times = tuple(archive.timeline.cadence * (k + 1) for k in range(region.leads))
     return Nowcast(

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nowcast.assess import assess, summarise
-from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.timeline import isoformat
-from nowcast.ingest import Ingested, Intake, Outcome, ingest
-from nowcast.issue import Desk, device, issue_due, nowcaster
-from nowcast.models.baselines import Advection, Persistence
+from nowcast.forecast import inputs
+from nowcast.ingest import Ingested, Outcome, ingest, intake
+from nowcast.issue import desk, device, issue_due, nowcaster
+from nowcast.models.baselines import baselines
 from nowcast.models.rollout import Rolling
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
 from nowcast.store import repository
-from nowcast.store.archive import open_archive, read_slots, scan_ids
+from nowcast.store.archive import open_archive, read_slots
 from nowcast.store.forecasts import issued, open_forecasts
 
 Progress = Callable[[Ingested, list[str]], None]
@@ -24,14 +24,12 @@ def follow_locally(
     region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there."""
-    location = settings.location(region.name)
-    intake = Intake(region, location, settings.quarantine_folder(region.name))
-    desk = Desk(region, location, Rolling(nowcaster(region, device(settings.device))))
+    where, at = intake(region, settings), desk(region, settings)
     while not feed.exhausted:
         paths = feed.poll()
         for path in paths:
-            taken = ingest(intake, path, datetime.now(UTC))
-            made = issue_due(desk, datetime.now(UTC)) if taken.outcome is not Outcome.QUARANTINED else []
+            taken = ingest(where, path, datetime.now(UTC))
+            made = issue_due(at, datetime.now(UTC)) if taken.outcome is not Outcome.QUARANTINED else []
             progress(taken, [isoformat(nowcast.init_time) for nowcast in made])
         if not paths:
             idle()
@@ -49,16 +47,11 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     archive = open_archive(location.child("archive"))
     forecasts = open_forecasts(location.child("forecasts"))
     observed, done = [int(slot) for slot in read_slots(archive).observed], issued(forecasts)
-    context = Rolling(nowcaster(region, "cpu"))
+    rolling = Rolling(nowcaster(region, "cpu"))
     waiting = [slot for slot in observed if slot not in done]
-    warm_up = [slot for slot in waiting if sum(map(bool, scan_ids(archive, context.first_slot(slot), slot))) < 2]
-    missed = [isoformat(archive.timeline.time(slot)) for slot in waiting if slot not in warm_up]
-    baselines: dict[str, Nowcaster[Any]] = {
-        "persistence": Persistence(),
-        "advection": Advection(device(settings.device)),
-    }
-    counts = {"region": region.name, "scans": len(observed), "issues": len(done), "warm_up": len(warm_up)}
-    scores = summarise(assess(archive, forecasts, baselines), forecasts)
+    missed = [isoformat(archive.timeline.time(slot)) for slot in waiting if inputs(archive, rolling, slot)]
+    counts = {"region": region.name, "scans": len(observed), "issues": len(done), "warm_up": len(waiting) - len(missed)}
+    scores = summarise(assess(archive, forecasts, baselines(device(settings.device))), forecasts)
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores
 
 

@@ -3,7 +3,7 @@
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     s3_region: str | None = None
     ray_address: str | None = Field(None, description="Ray cluster to join; one of our own when absent")
     device: str = Field("auto", description="cpu, cuda or auto")
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["text", "json"] = "text"
 
     def region(self, name: str) -> Region:
         """The region's YAML, or defaults when there is none; ValueError naming the file when it is wrong."""

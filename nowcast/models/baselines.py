@@ -1,12 +1,13 @@
 """Methods that learn nothing: what any model must beat."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.types import BoolField, FloatField
 from nowcast.models.motion import extrapolate
 from nowcast.models.track import HISTORY, Track, follow
@@ -55,6 +56,11 @@ class Advection:
     def forecast(self, state: Track) -> Iterator[FloatField]:
         """Rain rates [mm h-1] (y, x) at lead 1, 2, ...; NaN where the air comes from outside the coverage."""
         return rain_rates(extrapolate(*state.newest, state.flow))
+
+
+def baselines(device: str = "cpu") -> dict[str, Nowcaster[Any]]:
+    """The methods that every model is measured against, by name."""
+    return {"persistence": Persistence(), "advection": Advection(device)}
 
 
 def rain_rates(fields: Iterator[tuple[Tensor, Tensor]]) -> Iterator[FloatField]:

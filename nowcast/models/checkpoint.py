@@ -35,6 +35,17 @@ class Training:
     git_revision: str
     scores: Mapping[str, Any]
 
+    def strangeness(self, cadence_s: float, spacing_km: float) -> str:
+        """Why scans of this cadence and spacing are unlike those it was trained on; empty when they are alike."""
+        reasons = []
+        for what, here, there in (
+            ("cadence [s]", cadence_s, self.cadence_s),
+            ("pixel size [km]", spacing_km, self.spacing_km),
+        ):
+            if not 0.66 < here / there < 1.5:
+                reasons.append(f"{what} is {here:g}, trained on {there:g}")
+        return "; ".join(reasons)
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -49,17 +60,6 @@ class Checkpoint:
     def model_id(self) -> str:
         """Name and the first 8 digits of the weights' sha256."""
         return f"{self.name}-{self.digest[:8]}"
-
-    def strangeness(self, cadence_s: float, spacing_km: float) -> str:
-        """Why scans of this cadence and spacing are unlike those it was trained on; empty when they are alike."""
-        reasons = []
-        for what, here, there in (
-            ("cadence [s]", cadence_s, self.training.cadence_s),
-            ("pixel size [km]", spacing_km, self.training.spacing_km),
-        ):
-            if not 0.66 < here / there < 1.5:
-                reasons.append(f"{what} is {here:g}, trained on {there:g}")
-        return "; ".join(reasons)
 
 
 def save_checkpoint(path: Path, name: str, model: RainModel, training: Training) -> Checkpoint:

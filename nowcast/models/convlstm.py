@@ -27,6 +27,7 @@ class ConvLSTM:
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
         self.model = checkpoint.model.to(device).eval()
         self.device = device
+        self.training = checkpoint.training
         self._model_id = checkpoint.model_id
 
     @property

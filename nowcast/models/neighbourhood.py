@@ -7,7 +7,6 @@ lead time, as the forecast's position error does.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
@@ -32,15 +31,16 @@ def exceedance(
     rain_rate: FloatField, lead_times: Sequence[timedelta], thresholds: Sequence[float], spacing_km: float
 ) -> Mapping[float, FloatField]:
     """P(rain rate >= threshold) per threshold, (lead_time, y, x), NaN where `rain_rate` is."""
-    known = np.isfinite(rain_rate)
-    fields, weights = torch.from_numpy(np.nan_to_num(rain_rate)), torch.from_numpy(known.astype(np.float32))
+    fields = torch.from_numpy(rain_rate)
+    missing = fields.isnan()
+    weights = (~missing).float()
     chances: dict[float, FloatField] = {}
     for threshold in thresholds:
-        over = (fields >= threshold).float() * weights
+        over = (fields >= threshold).float()
         leads = [
             _share(o, w, radius_km(lead) / spacing_km) for o, w, lead in zip(over, weights, lead_times, strict=True)
         ]
-        chances[threshold] = np.where(known, torch.stack(leads).numpy(), np.float32(np.nan))
+        chances[threshold] = torch.stack(leads).masked_fill_(missing, torch.nan).numpy()
     return chances
 
 

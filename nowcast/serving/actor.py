@@ -10,8 +10,8 @@ import torch
 from ray.actor import ActorHandle
 
 from nowcast.core.timeline import isoformat
-from nowcast.issue import Desk, device, issue_due, nowcaster, strangeness
-from nowcast.models.rollout import Rolling
+from nowcast.issue import desk, issue_due, strangeness
+from nowcast.logs import configure
 from nowcast.settings import Region, Settings
 
 NAMESPACE = "nowcast"
@@ -21,10 +21,9 @@ class RegionActor:
     """Holds a region's model and state. All it knows beside the weights it can read off the archive again."""
 
     def __init__(self, region: Region, settings: Settings) -> None:
-        self.region = region
+        configure(settings)
         torch.set_num_threads(os.cpu_count() or 1)
-        rolling = Rolling(nowcaster(region, device(settings.device)))
-        self.desk = Desk(region, settings.location(region.name), rolling)
+        self.desk = desk(region, settings)
 
     def issue(self) -> list[str]:
         """Issue what is due; initial times of the nowcasts made. Repeating it changes nothing."""
@@ -32,11 +31,11 @@ class RegionActor:
 
     def status(self) -> dict[str, Any]:
         """Process id, model, device and how unlike its training the region's scans are."""
-        archive = self.desk.archive
+        archive, method = self.desk.archive, self.desk.rolling.nowcaster
         return {
             "pid": os.getpid(),
-            "model": self.desk.rolling.nowcaster.model_id,
-            "warning": strangeness(self.region, archive) if archive else "",
+            "model": method.model_id,
+            "warning": strangeness(method, archive) if archive else "",
         }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -51,7 +52,7 @@ def in_time_order(paths: Iterable[Path]) -> list[Path]:
 def usual_step(times: Iterable[datetime]) -> timedelta | None:
     """The most common difference of consecutive times, the shortest of equals; None for fewer than two times."""
     ordered = sorted(set(times))
-    steps = Counter(after - before for before, after in zip(ordered, ordered[1:], strict=False))
+    steps = Counter(after - before for before, after in pairwise(ordered))
     return min(steps, key=lambda step: (-steps[step], step)) if steps else None
 
 

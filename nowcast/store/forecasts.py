@@ -105,10 +105,12 @@ def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
     return rain_rate
 
 
-def pack_rain_rate(rain_rate: FloatField) -> NDArray[np.uint16]:
-    """Steps of 0.01 mm h-1; rates beyond the format's 655 mm h-1 are cut to it."""
-    steps = np.minimum(np.round(np.nan_to_num(rain_rate) / RAIN_RATE_STEP), RAIN_RATE_MISSING - 1)
-    return np.where(np.isfinite(rain_rate), steps, RAIN_RATE_MISSING).astype(np.uint16)
+def packed(values: FloatField, missing: int) -> NDArray[np.float32]:
+    """Whole hundredths, `missing` for NaN; what exceeds the format is cut to its largest value, `missing` - 1."""
+    steps: NDArray[np.float32] = np.rint(values * np.float32(100.0))
+    np.minimum(steps, np.float32(missing - 1), out=steps)
+    steps[np.isnan(steps)] = missing
+    return steps
 
 
 def _holder(group: zarr.Group, slot: int) -> str:
@@ -125,11 +127,10 @@ def _make_room(forecasts: Forecasts, group: zarr.Group, slot: int) -> None:
 
 
 def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast, now: datetime) -> None:
-    array(group, "rain_rate")[slot] = pack_rain_rate(nowcast.rain_rate)
+    array(group, "rain_rate")[slot] = packed(nowcast.rain_rate, RAIN_RATE_MISSING).astype(np.uint16)
     if forecasts.thresholds:
         chances = np.stack([nowcast.probability[threshold] for threshold in forecasts.thresholds], axis=1)
-        percent = np.where(np.isfinite(chances), np.round(np.nan_to_num(chances) * 100), PROBABILITY_MISSING)
-        array(group, "probability")[slot] = percent.astype(np.uint8)
+        array(group, "probability")[slot] = packed(chances, PROBABILITY_MISSING).astype(np.uint8)
     inputs = np.zeros((MOST_INPUTS, DIGEST), np.uint8)
     for row, scan_id in zip(inputs, nowcast.scan_ids[-MOST_INPUTS:], strict=False):
         row[:] = np.frombuffer(scan_id, np.uint8)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +23,8 @@ def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime)
     """Copy the file and write the record; the record is there only when the copy is whole."""
     refusal = Refusal(path.name, file_id.hex(), reason, isoformat(now))
     folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{refusal.file_id[:16]}_{path.name}"
-    for target, fill in (
-        (copy, lambda part: shutil.copyfile(path, part)),
-        (_record(folder, file_id), lambda part: part.write_text(json.dumps(asdict(refusal), indent=2))),
-    ):
-        part = target.with_name(f".{target.name}.{os.getpid()}")
-        fill(part)
-        part.replace(target)
+    _write(folder / f"{refusal.file_id[:16]}_{path.name}", path.read_bytes())
+    _write(_record(folder, file_id), json.dumps(asdict(refusal), indent=2).encode())
     return refusal
 
 
@@ -44,6 +37,13 @@ def refusals(folder: Path) -> list[Refusal]:
     """Every refused file, oldest first."""
     records = [Refusal(**json.loads(path.read_text())) for path in folder.glob("*.json")]
     return sorted(records, key=lambda refusal: (refusal.time, refusal.file))
+
+
+def _write(target: Path, content: bytes) -> None:
+    """A file that is there whole or not at all."""
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(target)
 
 
 def _record(folder: Path, file_id: bytes) -> Path:

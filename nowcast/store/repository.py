@@ -78,7 +78,7 @@ class Location:
 
 def _config() -> icechunk.RepositoryConfig:
     every_array = icechunk.ManifestSplitCondition.name_matches(".*")
-    per_slot = {icechunk.ManifestSplitDimCondition.Axis(0): MANIFEST_SLOTS}
+    per_slot: dict[Any, int] = {icechunk.ManifestSplitDimCondition.Axis(0): MANIFEST_SLOTS}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
         splitting=icechunk.ManifestSplittingConfig.from_dict({every_array: per_slot})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
+from zarr.core.metadata import ArrayV3Metadata
 
 from nowcast.core.grid import Grid
 from nowcast.core.types import Quantity
@@ -125,6 +126,7 @@ def lay_out(group: zarr.Group, template: Template, attributes: Mapping[str, Any]
 def grow(group: zarr.Group, axis: str, size: int) -> None:
     """Lengthen every array along its leading `axis` to `size`; new slots hold fill values: missing."""
     for _, array in group.arrays():
+        assert isinstance(array.metadata, ArrayV3Metadata)
         if (array.metadata.dimension_names or ())[:1] == (axis,) and array.shape[0] < size:
             array.resize((size, *array.shape[1:]))
 

@@ -5,22 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nowcast.core.nowcaster import Nowcaster, State
-from nowcast.core.scan import Frames
 from nowcast.core.timeline import isoformat
-from nowcast.models.baselines import Advection, Persistence
+from nowcast.forecast import evaluate
+from nowcast.models.baselines import baselines
 from nowcast.models.checkpoint import Checkpoint, Training, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.rollout import Rolling
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.training.loop import Report, TrainConfig, train
 from nowcast.training.windows import Sampler, event
-from nowcast.verify.scores import csi
-from nowcast.verify.statistics import Sums, compare, zero
+from nowcast.verify.scores import Table, csi_table
 
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STRIDE = 4
@@ -76,56 +72,12 @@ def train_on(
     return save_checkpoint(path, name, model, scored)
 
 
-def score(
-    archive: Archive, runs: Sequence[tuple[int, int]], checkpoint: Checkpoint, leads: int
-) -> dict[str, dict[str, dict[str, float]]]:
+def score(archive: Archive, runs: Sequence[tuple[int, int]], checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
     """CSI by method, threshold [mm h-1] and lead [min] over runs of slots, all methods on the same pixels."""
-    methods: dict[str, Nowcaster[Any]] = {
-        "persistence": Persistence(),
-        "advection": Advection(),
-        "convlstm": ConvLSTM(checkpoint),
-    }
-    sums = {name: zero(leads, THRESHOLDS) for name in methods}
-    for first, last in runs:
-        frames = read_frames(archive, first, last)
-        rollers = {name: Rolling(method) for name, method in methods.items()}
-        for start in range(2 * STRIDE - 1, len(frames) - 1, STRIDE):
-            forecasts = {name: _forecast(roller, frames, start, leads) for name, roller in rollers.items()}
-            for name, added in _compare_all(forecasts, frames, start, leads).items():
-                sums[name] = sums[name] + added
+    methods = baselines() | {"convlstm": ConvLSTM(checkpoint)}
+    starts = [slot for first, last in runs for slot in range(first + 2 * STRIDE - 1, last, STRIDE)]
     minutes = archive.timeline.cadence.total_seconds() / 60
-    return {name: _table(total, minutes) for name, total in sums.items()}
-
-
-def _forecast(rolling: Rolling[State], frames: Frames, start: int, leads: int) -> list[np.ndarray]:
-    ids = frames.scan_ids[rolling.first_slot(start) : start + 1]
-    state = rolling.advance(start, ids, lambda a, b: _part(frames, a, b))
-    assert state is not None
-    return [field for _, field in zip(range(leads), rolling.nowcaster.forecast(state), strict=False)]
-
-
-def _part(frames: Frames, first: int, last: int) -> Frames:
-    span = slice(first, last + 1)
-    return Frames(frames.times[span], frames.rain_rate[span], frames.coverage[span], frames.scan_ids[span])
-
-
-def _compare_all(forecasts: dict[str, list[np.ndarray]], frames: Frames, start: int, leads: int) -> dict[str, Sums]:
-    sums = {name: zero(leads, THRESHOLDS) for name in forecasts}
-    for lead in range(min(leads, len(frames) - 1 - start)):
-        valid = start + 1 + lead
-        mask = frames.coverage[valid] & np.all([np.isfinite(f[lead]) for f in forecasts.values()], axis=0)
-        for name, fields in forecasts.items():
-            added = compare(fields[lead], frames.rain_rate[valid], mask, lead, leads, THRESHOLDS)
-            sums[name] = sums[name] + added
-    return sums
-
-
-def _table(sums: Sums, minutes: float) -> dict[str, dict[str, float]]:
-    values = csi(sums)
-    return {
-        f"{threshold:g}": {f"{(lead + 1) * minutes:g}": round(float(values[lead, k]), 4) for lead in range(len(values))}
-        for k, threshold in enumerate(sums.thresholds)
-    }
+    return csi_table(evaluate(archive, starts, methods, leads, THRESHOLDS), [(k + 1) * minutes for k in range(leads)])
 
 
 def _revision() -> str:

@@ -123,6 +123,6 @@ class Sampler:
             field, coverage, flow = field[..., ::-1, :], coverage[..., ::-1, :], flow[..., ::-1, :]
             flow = flow * np.array([-1, 1], np.float32)[:, None, None]
         if self.random.random() < 0.5:
-            field, coverage, flow = (np.swapaxes(a, -1, -2) for a in (field, coverage, flow))
-            flow = flow[:, ::-1]
+            field, coverage = np.swapaxes(field, -1, -2), np.swapaxes(coverage, -1, -2)
+            flow = np.swapaxes(flow, -1, -2)[:, ::-1]
         return field, coverage, flow

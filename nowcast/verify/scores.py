@@ -1,6 +1,10 @@
 """Scores as formulas over sums. Where a score is undefined, as CSI is without any event, it is NaN."""
 
-from nowcast.verify.statistics import Counts, Sums
+from collections.abc import Sequence
+
+import numpy as np
+
+from nowcast.verify.statistics import Assessment, Counts, Sums
 
 
 def csi(sums: Sums) -> Counts:
@@ -31,6 +35,29 @@ def mean_error(sums: Sums) -> Counts:
 def mean_absolute_error(sums: Sums) -> Counts:
     """Mean absolute difference of rain rates [mm h-1], (lead,)."""
     return _ratio(sums.absolute_error, sums.pixels)
+
+
+BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias}
+BY_LEAD = {"mean_absolute_error": mean_absolute_error, "mean_error": mean_error}
+
+Table = dict[str, dict[str, float | None]]
+"""Threshold [mm h-1] -> lead [min] -> score; None where undefined."""
+
+
+def table(sums: Sums, values: Counts, minutes: Sequence[float]) -> Table:
+    """Scores (lead, threshold) as plain numbers."""
+    return {f"{t:g}": labelled(minutes, values[:, k]) for k, t in enumerate(sums.thresholds)}
+
+
+def labelled(minutes: Sequence[float], values: Counts) -> dict[str, float | None]:
+    """Lead [min] -> score, rounded to four places; None where it is not finite."""
+    rounded = (round(float(value), 4) if np.isfinite(value) else None for value in values)
+    return {f"{minute:g}": value for minute, value in zip(minutes, rounded, strict=True)}
+
+
+def csi_table(assessment: Assessment, minutes: Sequence[float]) -> dict[str, Table]:
+    """CSI by method, threshold [mm h-1] and lead [min]."""
+    return {name: table(sums, csi(sums), minutes) for name, sums in assessment.items()}
 
 
 def _ratio(part: Counts, whole: Counts) -> Counts:

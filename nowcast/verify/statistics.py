@@ -1,6 +1,6 @@
 """What one forecast and one observation contribute to the scores: sums that add up over any set of cases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,10 @@ class Sums:
         )
 
 
+Assessment = Mapping[str, Sums]
+"""Sums per method, all over the same pixels."""
+
+
 def zero(leads: int, thresholds: Sequence[float]) -> Sums:
     """Sums over no case."""
     table, line = np.zeros((leads, len(thresholds))), np.zeros(leads)
@@ -66,3 +70,28 @@ def compare(
     for line, value in zip(lines, (mine.size, (mine - theirs).sum(), np.abs(mine - theirs).sum()), strict=True):
         line[lead] = value
     return Sums(tuple(thresholds), *tables, *lines)
+
+
+def compare_all(
+    forecasts: Mapping[str, FloatField], observed: FloatField, coverage: BoolField, thresholds: Sequence[float]
+) -> dict[str, Sums]:
+    """Sums per method; forecasts, observed and coverage are (lead, y, x).
+
+    A pixel counts where it was observed and every method made a forecast.
+    """
+    leads = len(observed)
+    counted = coverage & np.all([np.isfinite(fields) for fields in forecasts.values()], axis=0)
+    return {
+        name: sum(
+            (compare(fields[k], observed[k], counted[k], k, leads, thresholds) for k in range(leads)),
+            zero(leads, thresholds),
+        )
+        for name, fields in forecasts.items()
+    }
+
+
+def merged(one: Assessment, other: Assessment) -> Assessment:
+    """Sums over both sets of cases; an empty assessment adds nothing."""
+    if not one or not other:
+        return one or other
+    return {name: one[name] + other[name] for name in one}

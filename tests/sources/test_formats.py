@@ -4,6 +4,7 @@ import gzip
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_an_event_is_evenly_spaced_on_one_grid(folder: str, count: int, step: in
     scans = sorted((decode(path)[0] for path in (RADAR / folder).iterdir()), key=lambda scan: scan.nominal_time)
     assert len(scans) == count
     times = [scan.nominal_time for scan in scans]
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {timedelta(minutes=step)}
+    assert {b - a for a, b in pairwise(times)} == {timedelta(minutes=step)}
     assert len({scan.grid.fingerprint for scan in scans}) == 1
     assert len({scan.scan_id for scan in scans}) == count
 
