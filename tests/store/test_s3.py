@@ -1,0 +1,40 @@
+"""Both stores on an S3-compatible server."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from fakes import GRID, NOW, START, TIMELINE, file_id, nowcast, scan
+from moto.server import ThreadedMotoServer
+
+from nowcast.store import query, repository
+from nowcast.store.archive import append, create_archive, open_archive, read_frames
+from nowcast.store.forecasts import create_forecasts, publish
+from nowcast.store.query import Reader
+from nowcast.store.repository import S3, Location
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="radar")
+    yield Location("s3://radar/stores", S3(url, "us-east-1"))
+    server.stop()
+
+
+def test_archive_and_forecasts_work_in_a_bucket(bucket: Location) -> None:
+    where = bucket.child("here").child("archive")
+    assert not repository.exists(where)
+    append(create_archive(where, GRID, TIMELINE, "rain_rate", scan(0).zr), [scan(1)], file_id(1), NOW)
+    assert read_frames(open_archive(where), 1, 1).rain_rate[0, 1, 1] == 1.0
+    forecasts = create_forecasts(bucket.child("here").child("forecasts"), GRID, TIMELINE, 3, (1.0, 5.0))
+    assert publish(forecasts, nowcast(1), NOW)
+    assert not publish(forecasts, nowcast(1), NOW)
+    lon, lat = GRID.lonlat(2, 2)
+    found = query.point(Reader(forecasts.location), lat, lon, START + TIMELINE.cadence)
+    assert found.rain_rate.values.tolist() == [1.0, 2.0, 3.0]
