@@ -140,6 +140,7 @@ def verify(region: RegionName, store: Store = None, as_json: Json = False) -> No
 @app.command()
 def info(region: RegionName, store: Store = None, as_json: Json = False) -> None:
     """What a region's stores hold."""
+    from nowcast.store import repository
     from nowcast.store.archive import gaps, open_archive, read_slots
     from nowcast.store.forecasts import issued, open_forecasts
     from nowcast.store.quarantine import refusals
@@ -148,7 +149,8 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
         _, settings = settings_for(region, store)
         location = settings.location(region)
         archive = open_archive(location.child("archive"))
-        done = issued(open_forecasts(location.child("forecasts")))
+        nowcasts = location.child("forecasts")
+        done = issued(open_forecasts(nowcasts)) if repository.exists(nowcasts) else {}
     observed = read_slots(archive).observed
     at = [archive.timeline.time(int(slot)).isoformat() for slot in (observed[0], observed[-1])] if len(observed) else []
     row = {

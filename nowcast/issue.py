@@ -50,10 +50,18 @@ class Desk:
         where = self.location.child("forecasts")
         if self._forecasts is None and repository.exists(where):
             self._forecasts = open_forecasts(where)
+            _compare_settings(self.region, self._forecasts)
         if self._forecasts is None:
             region = self.region
             self._forecasts = create_forecasts(where, archive.grid, archive.timeline, region.leads, region.thresholds)
         return self._forecasts
+
+
+def _compare_settings(region: Region, forecasts: Forecasts) -> None:
+    """A store's layout outlives the settings it was made with; the log says when they have come to differ."""
+    held = len(forecasts.lead_times), forecasts.thresholds
+    if held != (region.leads, region.thresholds):
+        log.warning("store keeps its own leads and thresholds", region=region.name, leads=held[0], thresholds=held[1])
 
 
 def device(setting: str) -> str:
@@ -101,22 +109,21 @@ def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
     done = max(issued(forecasts), default=-1)
     made = []
     for slot in read_slots(archive).observed:
-        if slot > done and (nowcast := make(desk, archive, int(slot), now)) is not None:
+        if slot > done and (nowcast := make(desk, archive, forecasts, int(slot), now)) is not None:
             publish(forecasts, nowcast, now)
             made.append(nowcast)
             log.info("issued", region=desk.region.name, init_time=isoformat(nowcast.init_time), model=nowcast.model)
     return made
 
 
-def make(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
+def make(desk: Desk, archive: Archive, forecasts: Forecasts, slot: int, now: datetime) -> Nowcast | None:
     """The nowcast from a slot's scan and those before it; None when there are too few to see motion."""
-    rolling, region = desk.rolling, desk.region
+    rolling, lead_times = desk.rolling, forecasts.lead_times
     used = inputs(archive, rolling, slot)
     if not used:
         return None
-    rain_rate = forecast_from(archive, rolling, slot, region.leads)
+    rain_rate = forecast_from(archive, rolling, slot, len(lead_times))
     init_time = archive.timeline.time(slot)
-    lead_times = tuple(archive.timeline.cadence * (k + 1) for k in range(region.leads))
     return Nowcast(
         init_time=init_time,
         lead_times=lead_times,
@@ -125,5 +132,5 @@ def make(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | No
         model=rolling.nowcaster.model_id,
         scan_ids=used,
         input_age=now - init_time,
-        probability=exceedance(rain_rate, lead_times, region.thresholds, archive.grid.spacing_km),
+        probability=exceedance(rain_rate, lead_times, forecasts.thresholds, archive.grid.spacing_km),
     )

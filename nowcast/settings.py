@@ -74,10 +74,10 @@ class Settings(BaseSettings):
     def region(self, name: str) -> Region:
         """The region's YAML, or defaults when there is none; ValueError naming the file when it is wrong."""
         path = self.regions / f"{name}.yaml"
-        fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
         try:
+            fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
             return Region(**({"name": name} | (fields or {})))
-        except (ValidationError, TypeError) as error:
+        except (ValidationError, TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     def region_names(self) -> list[str]:

@@ -125,3 +125,5 @@ class Nowcast:
         for threshold, chance in self.probability.items():
             if chance.shape != expected:
                 raise ValueError(f"probability at {threshold} is {chance.shape}, not {expected}")
+            if np.any(chance < 0) or np.any(chance > 1):
+                raise ValueError(f"probability at {threshold} is outside 0 .. 1")

@@ -67,17 +67,18 @@ class RainModel(nn.Module):
     def observe(self, state: RainState, field: Tensor, coverage: Tensor, flow: Tensor) -> RainState:
         """The state after a frame: `field` normalised, `coverage` 0 or 1, `flow` the motion since the last frame.
 
-        Where the whole frame is missing the field is expected to have moved on.
+        A frame that is missing as a whole is taken to be the last one moved on.
         """
         if not self.config.advect:
             flow = torch.zeros_like(flow)
         expected, expected_coverage = advect_covered(state.field, state.coverage, flow)
-        innovation = (field - expected) * coverage * expected_coverage
-        inputs = self._patches(torch.cat([field * coverage, coverage, innovation], dim=1))
-        layers = self.network.encode(inputs, self._carried(state.layers, flow))
         seen = coverage.amax(dim=(1, 2, 3), keepdim=True) > 0
         field = torch.where(seen, field * coverage, expected)
-        return RainState(layers, field, torch.where(seen, coverage, expected_coverage), flow)
+        coverage = torch.where(seen, coverage, expected_coverage)
+        innovation = (field - expected) * coverage * expected_coverage
+        inputs = self._patches(torch.cat([field, coverage, innovation], dim=1))
+        layers = self.network.encode(inputs, self._carried(state.layers, flow))
+        return RainState(layers, field, coverage, flow)
 
     def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
         """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 NAME_TIMES = (
     (re.compile(r"(?<!\d)((?:19|20)\d{6})[-_T]?(\d{4})(?:\d{2})?Z?(?!\d)"), "%Y%m%d%H%M"),
     (re.compile(r"(?<!\d)(\d{6})(\d{4})(?!\d)"), "%y%m%d%H%M"),
-    (re.compile(r"^[A-Z]{3}(\d{5})(\d{4})(?=\D|\d[A-Z])"), "%y%j%H%M"),
+    (re.compile(r"^[A-Z]{3}(\d{5})(\d{4})(?=\D|\d[A-Z_])"), "%y%j%H%M"),
 )
 """Date and time as centres write them into file names: 201609281445, 20190610-000200, 1708160055, AQC161932045F."""
 
@@ -80,7 +80,10 @@ class Directory:
         """Files that are new and have settled, in time order."""
         new = []
         for path in files_in(self.folder, self.pattern):
-            stat = path.stat()
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
             key = path, stat.st_size, stat.st_mtime_ns
             if key not in self._seen and time.time() - stat.st_mtime >= self.settle_s:
                 self._seen.add(key)

@@ -123,6 +123,7 @@ def read_slots(archive: Archive) -> Slots:
 
 def read_frames(archive: Archive, first: int, last: int) -> Frames:
     """Frames of the slots first .. last, both included; slots that hold nothing are frames without coverage."""
+    assert first >= 0
     group = repository.read(archive.repository)
     stop = min(last + 1, array(group, "time").shape[0])
     stored = slice(min(first, stop), stop)
@@ -137,6 +138,7 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     """Scan ids of the slots first .. last, both included, without reading any field; empty where missing."""
+    assert first >= 0
     stored = np.asarray(array(repository.read(archive.repository), "scan_id")[first : last + 1])
     identities = _pad(stored, last - first + 1 - len(stored), 0)
     return tuple(row.tobytes() if row.any() else b"" for row in identities)

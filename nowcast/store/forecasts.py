@@ -79,6 +79,8 @@ def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
     forecasts.grid.require(nowcast.grid)
     if nowcast.lead_times != forecasts.lead_times:
         raise ValueError(f"nowcast has leads {nowcast.lead_times}, the store {forecasts.lead_times}")
+    if lacking := set(forecasts.thresholds) - set(nowcast.probability):
+        raise ValueError(f"nowcast has no probability at {sorted(lacking)} mm/h, which the store keeps")
     slot = forecasts.timeline.slot(nowcast.init_time)
     message = f"nowcast {isoformat(nowcast.init_time)} by {nowcast.model}"
     with repository.transaction(forecasts.location, forecasts.repository, message) as group:
@@ -105,12 +107,16 @@ def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
     return rain_rate
 
 
-def packed(values: FloatField, missing: int) -> NDArray[np.float32]:
-    """Whole hundredths, `missing` for NaN; what exceeds the format is cut to its largest value, `missing` - 1."""
-    steps: NDArray[np.float32] = np.rint(values * np.float32(100.0))
-    np.minimum(steps, np.float32(missing - 1), out=steps)
-    steps[np.isnan(steps)] = missing
-    return steps
+def packed(values: FloatField, into: NDArray[Any], missing: int) -> None:
+    """Write whole hundredths, `missing` for NaN, field by field to spare memory.
+
+    What exceeds the format is cut to its largest value, `missing` - 1.
+    """
+    for field, target in zip(values, into, strict=True):
+        steps = np.rint(field * np.float32(100.0))
+        np.minimum(steps, np.float32(missing - 1), out=steps)
+        steps[np.isnan(steps)] = missing
+        target[...] = steps
 
 
 def _holder(group: zarr.Group, slot: int) -> str:
@@ -126,11 +132,21 @@ def _make_room(forecasts: Forecasts, group: zarr.Group, slot: int) -> None:
         array(group, "init_time")[size:] = forecasts.timeline.seconds(size, slot + 1)
 
 
+def _percent(forecasts: Forecasts, nowcast: Nowcast) -> NDArray[np.uint8]:
+    """(lead, threshold, y, x), as the store keeps probabilities."""
+    leads, *shape = nowcast.rain_rate.shape
+    percent = np.empty((leads, len(forecasts.thresholds), *shape), np.uint8)
+    for k, threshold in enumerate(forecasts.thresholds):
+        packed(nowcast.probability[threshold], percent[:, k], PROBABILITY_MISSING)
+    return percent
+
+
 def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast, now: datetime) -> None:
-    array(group, "rain_rate")[slot] = packed(nowcast.rain_rate, RAIN_RATE_MISSING).astype(np.uint16)
+    rain_rate = np.empty(nowcast.rain_rate.shape, np.uint16)
+    packed(nowcast.rain_rate, rain_rate, RAIN_RATE_MISSING)
+    array(group, "rain_rate")[slot] = rain_rate
     if forecasts.thresholds:
-        chances = np.stack([nowcast.probability[threshold] for threshold in forecasts.thresholds], axis=1)
-        array(group, "probability")[slot] = packed(chances, PROBABILITY_MISSING).astype(np.uint8)
+        array(group, "probability")[slot] = _percent(forecasts, nowcast)
     inputs = np.zeros((MOST_INPUTS, DIGEST), np.uint8)
     for row, scan_id in zip(inputs, nowcast.scan_ids[-MOST_INPUTS:], strict=False):
         row[:] = np.frombuffer(scan_id, np.uint8)

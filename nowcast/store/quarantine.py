@@ -8,6 +8,10 @@ from pathlib import Path
 
 from nowcast.core.timeline import isoformat
 
+RECORDS = "[0-9a-f]" * 64 + ".json"
+LONGEST_NAME = 150
+"""Characters of a file's name that its copy keeps, from the end."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -23,7 +27,7 @@ def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime)
     """Copy the file and write the record; the record is there only when the copy is whole."""
     refusal = Refusal(path.name, file_id.hex(), reason, isoformat(now))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{refusal.file_id[:16]}_{path.name}", path.read_bytes())
+    _write(folder / f"{refusal.file_id[:16]}_{path.name[-LONGEST_NAME:]}", path.read_bytes())
     _write(_record(folder, file_id), json.dumps(asdict(refusal), indent=2).encode())
     return refusal
 
@@ -35,7 +39,7 @@ def is_refused(folder: Path, file_id: bytes) -> bool:
 
 def refusals(folder: Path) -> list[Refusal]:
     """Every refused file, oldest first."""
-    records = [Refusal(**json.loads(path.read_text())) for path in folder.glob("*.json")]
+    records = [Refusal(**json.loads(path.read_text())) for path in folder.glob(RECORDS)]
     return sorted(records, key=lambda refusal: (refusal.time, refusal.file))
 
 

@@ -87,26 +87,34 @@ def _config() -> icechunk.RepositoryConfig:
 
 
 def create(location: Location) -> icechunk.Repository:
-    """A new, empty repository; ValueError when there is one already."""
+    """A repository to be laid out; ValueError when there is one that is. One whose layout was cut short is taken up."""
     if exists(location):
         raise ValueError(f"{location.url} already holds a repository")
     if location.is_local:
         Path(location.url).parent.mkdir(parents=True, exist_ok=True)
-    return icechunk.Repository.create(location.storage(), _config())
+    return icechunk.Repository.open_or_create(location.storage(), _config())
 
 
 def exists(location: Location) -> bool:
-    """Whether a repository lies at the location."""
+    """Whether a repository with its layout lies at the location."""
     if location.is_local and not Path(location.url).is_dir():
         return False
-    return bool(icechunk.Repository.exists(location.storage()))
+    return bool(icechunk.Repository.exists(location.storage())) and _is_laid_out(_open(location))
+
+
+def _open(location: Location) -> icechunk.Repository:
+    return icechunk.Repository.open(location.storage(), _config())
+
+
+def _is_laid_out(opened: icechunk.Repository) -> bool:
+    return opened.lookup_snapshot(opened.lookup_branch(BRANCH)).parent_id is not None
 
 
 def open_existing(location: Location) -> icechunk.Repository:
     """The repository at the location; StoreNotFound when there is none."""
     if not exists(location):
         raise StoreNotFound(f"no store at {location.url}")
-    return icechunk.Repository.open(location.storage(), _config())
+    return _open(location)
 
 
 def read(repository: icechunk.Repository) -> zarr.Group:

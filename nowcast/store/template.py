@@ -193,12 +193,11 @@ def _archive_field(quantity: Quantity, chunks: tuple[int, int, int]) -> Variable
 
 
 _RAIN_RATE = {"standard_name": "rainfall_rate", "units": "mm h-1", "grid_mapping": "crs"}
-_RAIN_RATE_PACKED = {**_RAIN_RATE, "scale_factor": 0.01, "add_offset": 0.0, "_FillValue": 65535}
+_RAIN_RATE_PACKED = {**_RAIN_RATE, "scale_factor": 0.01, "_FillValue": 65535}
 _PROBABILITY_PACKED = {
     "long_name": "probability that the rain rate reaches the threshold",
     "units": "1",
     "scale_factor": 0.01,
-    "add_offset": 0.0,
     "_FillValue": 255,
     "grid_mapping": "crs",
 }
@@ -206,7 +205,6 @@ _REFLECTIVITY_PACKED = {
     "standard_name": "equivalent_reflectivity_factor",
     "units": "dBZ",
     "scale_factor": 0.01,
-    "add_offset": 0.0,
     "_FillValue": -32768,
     "grid_mapping": "crs",
 }

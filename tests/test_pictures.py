@@ -1,0 +1,83 @@
+"""The demo's picture and animation are written and show something."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nowcast.pictures import Shown, animation, picture
+from nowcast.replay import follow_locally
+from nowcast.settings import Region, Settings
+from nowcast.sources.feeds import Replay, files_in
+from nowcast.sources.odim_hdf5 import write
+from nowcast.sources.synthetic import Storm
+from nowcast.store.repository import Location
+
+STORM = Storm(datetime(2026, 6, 1, 12, tzinfo=UTC), size=64, cells=3)
+
+
+def replayed(folder: Path, count: int) -> Location:
+    """The stores of a replay of so many scans; nowcasts of three leads by advection."""
+    (folder / "scans").mkdir()
+    for scan in STORM.scans(count):
+        write(scan, folder / "scans" / f"storm_{scan.nominal_time:%Y%m%d%H%M}.h5")
+    region, settings = Region(name="here", leads=3, model="advection"), Settings(store=str(folder / "store"))
+    feed = Replay(files_in(folder / "scans"))
+    follow_locally(region, settings, feed, lambda taken, made: None, lambda: None)
+    return settings.location("here")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Location:
+    return replayed(tmp_path_factory.mktemp("pictures"), 7)
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def colours(picture: np.ndarray) -> int:
+    """Number of different colours that are not greys."""
+    seen = np.unique(picture.reshape(-1, 3), axis=0).astype(int)
+    return int((np.ptp(seen, axis=1) > 40).sum())
+
+
+def test_picture_shows_rain(stores: Location, tmp_path: Path) -> None:
+    """Nowcasts start from scans 1 .. 6; scan 3 is the newest all three leads of which have come true."""
+    path = tmp_path / "nowcast.png"
+    shown = picture(stores, path, "Radar: nobody")
+    assert shown.slot == 12 * 12 + 3
+    assert shown.leads == (5, 10, 15)
+    row, col = STORM.grid.locate(*shown.centre)
+    assert STORM.coverage[row, col]
+    assert colours(pixels(path)) > 10
+
+
+def test_animation_has_a_frame_per_lead_and_moves(stores: Location, tmp_path: Path) -> None:
+    path = tmp_path / "nowcast.gif"
+    animation(stores, Shown(12 * 12 + 3, (5, 10, 15), (60.0, 25.0)), path, "Radar: nobody")
+    with Image.open(path) as image:
+        assert image.n_frames == 3
+        frames = []
+        for number in range(3):
+            image.seek(number)
+            frames.append(np.asarray(image.convert("RGB")).astype(int))
+    assert all(colours(frame) > 10 for frame in frames)
+    half = frames[0].shape[1] // 2
+    for side in (slice(None, half), slice(half, None)):
+        assert (frames[0][:, side] != frames[2][:, side]).any()
+
+
+def test_the_credit_is_on_the_picture(stores: Location, tmp_path: Path) -> None:
+    for name, credit in (("with", "Radar: somebody"), ("without", "")):
+        picture(stores, tmp_path / f"{name}.png", credit)
+    assert (pixels(tmp_path / "with.png") != pixels(tmp_path / "without.png")).any()
+
+
+def test_one_nowcast_that_nothing_came_after_still_makes_a_picture(tmp_path: Path) -> None:
+    shown = picture(replayed(tmp_path, 2), tmp_path / "nowcast.png", "")
+    assert shown.slot == 12 * 12 + 1
+    assert colours(pixels(tmp_path / "nowcast.png")) > 0

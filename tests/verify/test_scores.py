@@ -1,0 +1,83 @@
+"""Scores by hand, by any split of the cases, and beside pysteps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nowcast.verify.scores import csi, csi_table, far, frequency_bias, mean_absolute_error, mean_error, pod
+from nowcast.verify.statistics import Sums, compare, compare_all, merged, zero
+
+FORECAST = np.array([[2.0, 2.0, 0.0], [0.0, 0.0, 2.0]], np.float32)
+OBSERVED = np.array([[2.0, 0.0, 2.0], [0.0, 0.0, 4.0]], np.float32)
+"""At 1 mm/h: two hits, one miss, one false alarm, two correct dry pixels."""
+
+EVERYWHERE = np.ones((2, 3), bool)
+
+
+def values(sums: Sums) -> list[np.ndarray]:
+    return [sums.hits, sums.misses, sums.false_alarms, sums.pixels, sums.error, sums.absolute_error]
+
+
+def test_scores_by_hand() -> None:
+    sums = compare(FORECAST, OBSERVED, EVERYWHERE, 0, 1, (1.0,))
+    assert csi(sums)[0, 0] == 2 / 4
+    assert pod(sums)[0, 0] == 2 / 3
+    assert far(sums)[0, 0] == 1 / 3
+    assert frequency_bias(sums)[0, 0] == 1.0
+    assert mean_error(sums)[0] == pytest.approx((2 - 2 - 2) / 6)
+    assert mean_absolute_error(sums)[0] == pytest.approx((2 + 2 + 2) / 6)
+
+
+def test_a_value_at_the_threshold_is_an_event() -> None:
+    sums = compare(FORECAST, OBSERVED, EVERYWHERE, 0, 1, (2.0,))
+    assert sums.hits[0, 0] == 2
+
+
+def test_masked_pixels_do_not_count() -> None:
+    mask = EVERYWHERE.copy()
+    mask[1, 2] = False
+    sums = compare(FORECAST, np.where(mask, OBSERVED, np.nan).astype(np.float32), mask, 0, 1, (1.0,))
+    assert (sums.hits[0, 0], sums.pixels[0]) == (1, 5)
+
+
+def test_without_events_a_score_is_undefined_and_null_in_tables() -> None:
+    nothing = zero(2, (1.0,))
+    assert np.isnan(csi(nothing)).all()
+    assert csi_table({"m": nothing}, (5, 10)) == {"m": {"1": {"5": None, "10": None}}}
+
+
+def test_all_methods_are_judged_on_the_same_pixels() -> None:
+    holed = FORECAST.copy()
+    holed[0, 0] = np.nan
+    sums = compare_all({"a": FORECAST[None], "b": holed[None]}, OBSERVED[None], EVERYWHERE[None], (1.0,))
+    assert sums["a"].pixels[0] == sums["b"].pixels[0] == 5
+    assert sums["a"].hits[0, 0] == 1
+
+
+def test_sums_over_other_thresholds_do_not_add() -> None:
+    with pytest.raises(ValueError, match="sums over"):
+        zero(1, (1.0,)) + zero(1, (2.0,))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 5), st.integers(0, 2**31))
+def test_any_split_of_the_cases_gives_the_same_sums(cut: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    fields = [random.gamma(0.3, 2.0, (2, 4, 4)).astype(np.float32) for _ in range(6)]
+    sums = [compare(f, o, np.ones((4, 4), bool), 0, 1, (0.1, 1.0)) for f, o in fields]
+    whole = {"m": sum(sums, zero(1, (0.1, 1.0)))}
+    parts = merged({"m": sum(sums[:cut], zero(1, (0.1, 1.0)))}, {"m": sum(sums[cut:], zero(1, (0.1, 1.0)))})
+    for one, other in zip(values(whole["m"]), values(parts["m"]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert merged({}, whole) is whole
+
+
+def test_the_same_numbers_as_pysteps() -> None:
+    detcatscores = pytest.importorskip("pysteps.verification.detcatscores")
+    random = np.random.default_rng(3)
+    forecast, observed = (random.gamma(0.3, 2.0, (50, 60)).astype(np.float32) for _ in range(2))
+    sums = compare(forecast, observed, np.ones((50, 60), bool), 0, 1, (1.0,))
+    theirs = detcatscores.det_cat_fct(forecast, observed, 1.0, ["CSI", "POD", "FAR", "BIAS"])
+    for name, formula in (("CSI", csi), ("POD", pod), ("FAR", far), ("BIAS", frequency_bias)):
+        assert formula(sums)[0, 0] == pytest.approx(theirs[name], abs=1e-6)
