@@ -20,9 +20,7 @@ async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingeste
     """Every file of the region's folder, or another; known files change nothing."""
     settings = Settings()
     known = settings.region(region)
-    source = folder or known.feed
-    if source is None:
-        raise ValueError(f"region {region} has no feed folder")
+    source = folder or settings.feed(known)
     return [await ingest_file(known, settings, path) for path in files_in(source, known.pattern)]
 
 

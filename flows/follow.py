@@ -18,8 +18,8 @@ Progress = Callable[[Ingested, list[str]], None]
 @flow(name="follow", validate_parameters=False)
 async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress | None = None) -> int:
     """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued."""
+    feed = feed or Directory(settings.feed(region), region.pattern)
     connect(settings)
-    feed = feed or directory(region)
     count = len(await issue_nowcasts(region, settings))
     while not feed.exhausted:
         paths = feed.poll()
@@ -33,13 +33,6 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count
-
-
-def directory(region: Region) -> Directory:
-    """The region's folder as a feed; ValueError when its YAML names none."""
-    if region.feed is None:
-        raise ValueError(f"region {region.name} has no feed folder")
-    return Directory(region.feed, region.pattern)
 
 
 @flow(name="follow-region")

@@ -1,0 +1,26 @@
+"""Distributed, streaming precipitation nowcasting. The public verbs load what they need when they are first used."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("nowcast")
+
+VERBS = {
+    "open_archive": "nowcast.access",
+    "open_forecasts": "nowcast.access",
+    "latest": "nowcast.store.query",
+    "point": "nowcast.store.query",
+    "box": "nowcast.store.query",
+    "frames": "nowcast.store.query",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in VERBS:
+        raise AttributeError(f"module 'nowcast' has no attribute {name!r}")
+    return getattr(import_module(VERBS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*VERBS, "__version__"])

@@ -82,7 +82,9 @@ def follow(region: RegionName, store: Store = None) -> None:
 
     with usage():
         known, settings = settings_for(region, store)
-        asyncio.run(follow_flow(known, settings, progress=lambda taken, made: errors.print(_line(taken, made))))
+        asyncio.run(
+            follow_flow(known, settings, progress=lambda taken, made: errors.print(_line(taken, made), markup=False))
+        )
 
 
 @app.command()
@@ -100,10 +102,14 @@ def run(
 
     with usage():
         known, settings = settings_for(region, store)
-        if known.feed is None:
-            raise ValueError(f"region {region} has no feed folder; name one in {settings.regions / region}.yaml")
-        feed = Directory(known.feed, known.pattern)
-        follow_locally(known, settings, feed, lambda t, m: errors.print(_line(t, m)), lambda: time.sleep(known.poll_s))
+        feed = Directory(settings.feed(known), known.pattern)
+        follow_locally(
+            known,
+            settings,
+            feed,
+            lambda t, m: errors.print(_line(t, m), markup=False),
+            lambda: time.sleep(known.poll_s),
+        )
 
 
 @app.command()
@@ -184,6 +190,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     store: Store = None,
     minutes: Annotated[float, typer.Option(help="Wall-clock minutes of training.")] = 45.0,
+    steps: Annotated[int | None, typer.Option(help="Most steps; with few minutes whichever ends first.")] = None,
     hold_out: Annotated[list[str] | None, typer.Option(help="Day never trained on, YYYY-MM-DD; repeatable.")] = None,
     device: str = "cpu",
 ) -> None:
@@ -197,7 +204,7 @@ def train(
         archive = open_archive(settings.location(region).child("archive"))
         days = [date.fromisoformat(day) for day in hold_out or []]
         with bar(None, "train") as step:
-            config = TrainConfig(minutes=minutes, device=device)
+            config = TrainConfig(minutes=minutes, steps=steps, device=device)
             made = train_on(
                 archive, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}")
             )
@@ -234,5 +241,7 @@ def show_scores(summary: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _line(taken: Any, made: list[str]) -> str:
-    return f"{taken.file}: {taken.outcome.value} {taken.reason} {'issued ' + ', '.join(made) if made else ''}"
+def _report(taken: Any, made: list[str]) -> None:
+    """One line per file that came in."""
+    issued = f"issued {', '.join(made)}" if made else ""
+    errors.print(f"{taken.file}: {taken.outcome.value} {taken.reason} {issued}", markup=False, highlight=False)

@@ -102,9 +102,15 @@ def _write(found: xr.Dataset, shape: Shape, out: Path | None) -> None:
     elif out is None:
         raise ValueError(f"--format {shape} needs --out FILE")
     elif shape is Shape.NETCDF:
-        found.load().to_netcdf(out)
+        _flat(found).load().to_netcdf(out)
     else:
         _geotiff(found, out)
+
+
+def _flat(found: xr.Dataset) -> xr.Dataset:
+    """The same with attributes that NetCDF can hold: mappings as JSON text."""
+    texts = {name: json.dumps(value) for name, value in found.attrs.items() if isinstance(value, dict)}
+    return found.assign_attrs(texts)
 
 
 def _plain(found: xr.Dataset) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """All settings: the environment (NOWCAST_*) and one YAML file per region. Nothing else reads either."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +31,17 @@ class Box(BaseModel):
     east: float
 
 
+def _utc(value: object) -> object:
+    """A date or a time without an offset is UTC."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
 def _minutes(value: object) -> object:
     return timedelta(minutes=value) if isinstance(value, int | float) else value
 
@@ -46,7 +57,9 @@ class Region(BaseModel):
     feed: Path | None = Field(None, description="folder that scans are written to")
     pattern: str = Field("*", description="glob of the feed's files")
     cadence: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(None, description="minutes between scans")
-    archive_start: datetime | None = Field(None, description="slot 0; midnight before the first scan when absent")
+    archive_start: Annotated[datetime | None, BeforeValidator(_utc)] = Field(
+        None, description="slot 0; midnight before the first scan when absent"
+    )
     box: Box | None = Field(None, description="keep only this part of each scan")
     leads: int = Field(12, ge=1, le=144, description="nowcast steps, one cadence each")
     thresholds: tuple[float, ...] = Field((0.1, 1.0, 5.0), description="mm h-1 of probabilities and scores")
@@ -73,12 +86,22 @@ class Settings(BaseSettings):
 
     def region(self, name: str) -> Region:
         """The region's YAML, or defaults when there is none; ValueError naming the file when it is wrong."""
+        Region(name=name)
         path = self.regions / f"{name}.yaml"
         try:
             fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
-            return Region(**({"name": name} | (fields or {})))
+            region = Region(**({"name": name} | (fields or {})))
         except (ValidationError, TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
+        if region.name != name:
+            raise ValueError(f"{path} names region {region.name}, its file {name}")
+        return region
+
+    def feed(self, region: Region) -> Path:
+        """The folder that a region's scans are written to; ValueError naming its YAML when there is none."""
+        if region.feed is None:
+            raise ValueError(f"region {region.name} has no feed folder: name one in {self.regions / region.name}.yaml")
+        return region.feed
 
     def region_names(self) -> list[str]:
         """Regions that have a YAML file."""

@@ -31,6 +31,7 @@ RANKS = {
     "nowcast.assess": 4,
     "nowcast.region": 4,
     "nowcast.logs": 4,
+    "nowcast.access": 4,
     "nowcast.replay": 4.5,
     "nowcast.pictures": 4.5,
     "nowcast.doctor": 4.5,

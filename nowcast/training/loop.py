@@ -13,16 +13,17 @@ from nowcast.training.loss import rain_loss
 from nowcast.training.windows import Sampler, Window, WindowConfig
 
 Report = Callable[[int, float, float], None]
-"""Called with (step, share of the time used, loss) after every step."""
+"""Called with (step, share of the minutes or steps used, loss) after every step."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What is trained, on what windows, for how long."""
+    """What is trained, on what windows, until the minutes or the steps, if any, are used up."""
 
     model: RainModelConfig = field(default_factory=RainModelConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
     minutes: float = 60.0
+    steps: int | None = None
     batch: int = 4
     learning_rate: float = 2e-3
     seed: int = 0
@@ -30,7 +31,7 @@ class TrainConfig:
 
 
 def train(sampler: Sampler, config: TrainConfig, report: Report) -> tuple[RainModel, int]:
-    """A model trained for the configured time, and the number of steps; FloatingPointError when it diverges."""
+    """A model trained as long as configured, and the number of steps; FloatingPointError when it diverges."""
     torch.manual_seed(config.seed)
     model = RainModel(config.model).to(config.device)
     optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=1e-4)
@@ -39,7 +40,8 @@ def train(sampler: Sampler, config: TrainConfig, report: Report) -> tuple[RainMo
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate * _schedule(step, used)
         loss = _descend(model, optimiser, sampler.batch(config.batch), config)
-        step, used = step + 1, (time.monotonic() - start) / (60.0 * config.minutes)
+        step += 1
+        used = max((time.monotonic() - start) / (60.0 * config.minutes), step / config.steps if config.steps else 0.0)
         report(step, min(used, 1.0), loss)
     return model.to("cpu").eval(), step
 
@@ -72,5 +74,5 @@ def _descend(model: RainModel, optimiser: torch.optim.Optimizer, window: Window,
 
 
 def _schedule(step: int, used: float) -> float:
-    """Linear warm-up over 100 steps, then a cosine down to a hundredth over the time allowed."""
+    """Linear warm-up over 100 steps, then a cosine down to a hundredth over what is allowed."""
     return min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(used, 1.0))) / 2)

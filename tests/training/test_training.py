@@ -13,14 +13,14 @@ from nowcast.core.scan import Frames
 from nowcast.core.timeline import Timeline
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.motion import advect
-from nowcast.models.rain_model import RainModelConfig
+from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.sources.synthetic import Storm
 from nowcast.store.archive import Archive, append, create_archive
 from nowcast.store.repository import Location
 from nowcast.training.job import split, train_on
-from nowcast.training.loop import TrainConfig, train
+from nowcast.training.loop import TrainConfig, train, unroll
 from nowcast.training.loss import balanced_error, rain_loss
-from nowcast.training.windows import Sampler, WindowConfig, event
+from nowcast.training.windows import Sampler, Window, WindowConfig, event
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STORM = Storm(START, size=64, cells=3)
@@ -89,10 +89,18 @@ def test_the_loss_is_least_for_the_truth_and_blind_to_the_mask() -> None:
 
 def test_training_lowers_the_loss(sampler: Sampler) -> None:
     losses: list[float] = []
-    config = TrainConfig(TINY, WINDOWS, minutes=0.12, batch=2)
-    _, steps = train(sampler, config, lambda step, used, loss: losses.append(loss))
-    assert steps == len(losses) > 20
-    assert np.mean(losses[-10:]) < np.mean(losses[:10])
+    config = TrainConfig(TINY, WINDOWS, steps=60, batch=2)
+    model, steps = train(sampler, config, lambda step, used, loss: losses.append(loss))
+    assert steps == len(losses) == 60
+    windows = [Sampler(sampler.events, WINDOWS, seed=9).batch(2) for _ in range(4)]
+    assert sum(loss_of(model, w) for w in windows) < sum(loss_of(RainModel(TINY), w) for w in windows)
+
+
+@torch.inference_mode()
+def loss_of(model: RainModel, window: Window) -> float:
+    forecast, coverage = unroll(model, window, WINDOWS.leads)
+    future = slice(window.inputs, window.inputs + WINDOWS.leads)
+    return float(rain_loss(forecast, window.field[:, future], window.coverage[:, future] * coverage))
 
 
 def test_training_that_diverges_stops(sampler: Sampler) -> None:
@@ -108,7 +116,7 @@ def test_held_out_days_are_kept_apart(two_days: Archive) -> None:
 
 
 def test_a_trained_model_says_what_it_saw(two_days: Archive, tmp_path: Path) -> None:
-    config = TrainConfig(TINY, WINDOWS, minutes=0.03, batch=1)
+    config = TrainConfig(TINY, WINDOWS, steps=3, batch=1)
     path = tmp_path / "model.safetensors"
     made = train_on(two_days, config, [date(2026, 6, 2)], "tiny", path, lambda step, used, loss: None)
     assert load_checkpoint(path).model_id == made.model_id
