@@ -10,7 +10,7 @@ def open_archive(region: str, store: str | None = None) -> Reader:
 
 
 def open_forecasts(region: str, store: str | None = None) -> Reader:
-    """The region's forecasts in `store`, a folder or URL, NOWCAST_STORE when absent; StoreNotFound when there are none."""
+    """The region's forecasts in `store`, a folder or URL, NOWCAST_STORE when absent; StoreNotFound when none."""
     return _open(region, store, "forecasts")
 
 

@@ -82,9 +82,7 @@ def follow(region: RegionName, store: Store = None) -> None:
 
     with usage():
         known, settings = settings_for(region, store)
-        asyncio.run(
-            follow_flow(known, settings, progress=lambda taken, made: errors.print(_line(taken, made), markup=False))
-        )
+        asyncio.run(follow_flow(known, settings, progress=_report))
 
 
 @app.command()
@@ -103,13 +101,7 @@ def run(
     with usage():
         known, settings = settings_for(region, store)
         feed = Directory(settings.feed(known), known.pattern)
-        follow_locally(
-            known,
-            settings,
-            feed,
-            lambda t, m: errors.print(_line(t, m), markup=False),
-            lambda: time.sleep(known.poll_s),
-        )
+        follow_locally(known, settings, feed, _report, lambda: time.sleep(known.poll_s))
 
 
 @app.command()
