@@ -79,10 +79,12 @@ def follow(region: RegionName, store: Store = None) -> None:
     import asyncio
 
     from flows.follow import follow as follow_flow
+    from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
-        asyncio.run(follow_flow(known, settings, progress=_report))
+        feed = Directory(settings.feed(known), known.pattern)
+        asyncio.run(follow_flow(known, settings, feed, _report))
 
 
 @app.command()
