@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nowcast.cli_evaluate import evaluate
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
 from nowcast.logs import configure
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
+app.command()(evaluate)
 
 
 @app.callback()

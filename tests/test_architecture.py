@@ -32,6 +32,7 @@ RANKS = {
     "nowcast.region": 4,
     "nowcast.logs": 4,
     "nowcast.access": 4,
+    "nowcast.evaluation": 4.5,
     "nowcast.replay": 4.5,
     "nowcast.pictures": 4.5,
     "nowcast.doctor": 4.5,
