@@ -37,9 +37,9 @@ def evaluate(
                 sums = evaluation.evaluate_folder(folder, contestants, lambda done, of: step(f"{done}/{of}"))
             found[str(folder)] = evaluation.counts(sums)
             totals = merged(totals, sums)
-        summary = {"events": found, "all": evaluation.counts(totals)}
-        if json_file is not None:
-            json_file.write_text(json.dumps(summary, indent=1) + "\n")
+            summary = {"events": found, "all": evaluation.counts(totals)}
+            if json_file is not None:
+                json_file.write_text(json.dumps(summary, indent=1) + "\n")
     _show(summary["all"])
 
 

@@ -1,8 +1,10 @@
 """The methods of pysteps as opponents (Pulkkinen et al. 2019, Geosci. Model Dev. 12). pysteps is optional."""
 
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -83,7 +85,9 @@ def _sprog(decibels: NDArray[np.float64], velocity: NDArray[np.float64], state: 
 
 
 def _call(module: str, function: str, *arguments: Any, **options: Any) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = getattr(import_module(module), function)(*arguments, **options)
+    """A function of pysteps, which tells its progress on standard output, in silence."""
+    with redirect_stdout(StringIO()):
+        result: NDArray[np.float64] = getattr(import_module(module), function)(*arguments, **options)
     return result
 
 
