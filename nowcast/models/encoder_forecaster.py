@@ -14,13 +14,17 @@ LayerStates = tuple[CellState, ...]
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Channels in and out of the network (after patching), hidden channels per layer, kernel sizes."""
+    """Channels in and out of the network (after patching), hidden channels per layer, kernel sizes.
+
+    The output is made from the hidden states of all forecaster layers, or with `top_only` from the top one's.
+    """
 
     input_channels: int
     output_channels: int
     hidden: tuple[int, ...]
     input_kernel: int
     state_kernel: int
+    top_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
@@ -40,8 +44,7 @@ PAPER_CONFIGS: dict[str, NetworkConfig] = {
 class EncoderForecaster(nn.Module):
     """Two stacks of ConvLSTM layers; the forecaster starts from copies of the encoder's states.
 
-    The forecaster's first layer has no input. A 1 x 1 convolution over the hidden states of all forecaster layers makes
-    the output.
+    The forecaster's first layer has no input. A 1 x 1 convolution over its hidden states makes the output.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -50,7 +53,8 @@ class EncoderForecaster(nn.Module):
         self.config = config
         self.encoder = nn.ModuleList(_stack(config.input_channels, config.hidden, kernels))
         self.forecaster = nn.ModuleList(_stack(0, config.hidden, kernels))
-        self.output = nn.Conv2d(sum(config.hidden), config.output_channels, 1)
+        shown = config.hidden[-1] if config.top_only else sum(config.hidden)
+        self.output = nn.Conv2d(shown, config.output_channels, 1)
 
     def zero_states(self, frame: Tensor) -> LayerStates:
         """States before the first frame, for frames like `frame` (b, c, h, w)."""
@@ -69,7 +73,8 @@ class EncoderForecaster(nn.Module):
             if carry is not None:
                 states = carried(states, carry)
             states = _step(self._cells(self.forecaster), None, states)
-            yield self.output(torch.cat([state.hidden for state in states], dim=1))
+            shown = states[-1:] if self.config.top_only else states
+            yield self.output(torch.cat([state.hidden for state in shown], dim=1))
 
     def forward(self, frames: Tensor, leads: int) -> Tensor:
         """(b, t, c, h, w) in, (b, leads, c, h, w) out."""
