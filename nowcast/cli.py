@@ -209,10 +209,10 @@ def train(
 
 @bench.command()
 def parameters(as_json: Json = False) -> None:
-    """Parameter counts of the paper's five ConvLSTM configurations, counted from modules built here."""
-    from nowcast.models.encoder_forecaster import PAPER_CONFIGS, EncoderForecaster, parameter_count
+    """Parameter counts of the six networks in the paper's table 1, counted from modules built here."""
+    from nowcast.models.paper import paper_parameter_counts
 
-    counts = {name: parameter_count(EncoderForecaster(config)) for name, config in PAPER_CONFIGS.items()}
+    counts = paper_parameter_counts()
     if as_json:
         typer.echo(json.dumps(counts))
     else:

@@ -180,6 +180,7 @@ def test_bench_counts_the_papers_parameters() -> None:
         "convlstm-5x5-128-64-64": 7_585_296,
         "convlstm-9x9-1x1-128-128": 11_550_224,
         "convlstm-9x9-1x1-128-64-64": 8_830_480,
+        "fc-lstm-2048-2048": 142_667_776,
     }
 
 
