@@ -54,5 +54,5 @@ def show(rows: list[dict[str, Any]], as_json: bool) -> None:
     else:
         table = Table(*rows[0])
         for row in rows:
-            table.add_row(*(str(value) for value in row.values()))
+            table.add_row(*(escape(str(value)) for value in row.values()))
         Console().print(table)

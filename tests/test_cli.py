@@ -129,6 +129,12 @@ def test_ingest_goes_on_after_a_bad_file_and_shows_why_it_is_bad(nowcast: Comman
     assert "stored" in good
 
 
+def test_a_table_shows_names_and_reasons_letter_by_letter(nowcast: Command, tmp_path: Path) -> None:
+    """Square brackets in a cell are text to the reader, not markup to the terminal."""
+    (tmp_path / "radar[b].h5").write_text("no radar")
+    assert "radar[b].h5" in nowcast("ingest", tmp_path, "--region", "brackets").stdout
+
+
 def test_info_counts_scans_before_there_is_any_nowcast(nowcast: Command, home: Path) -> None:
     nowcast("ingest", home / "later", "--region", "scans-only")
     (row,) = rows(nowcast("info", "--region", "scans-only", "--json"))
