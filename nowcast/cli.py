@@ -182,7 +182,7 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def train(
-    region: RegionName,
+    regions: Annotated[list[str], typer.Option("--region", help="Region to learn from; repeatable.")],
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     store: Store = None,
     minutes: Annotated[float, typer.Option(help="Wall-clock minutes of training.")] = 45.0,
@@ -190,19 +190,22 @@ def train(
     hold_out: Annotated[list[str] | None, typer.Option(help="Day never trained on, YYYY-MM-DD; repeatable.")] = None,
     device: str = "cpu",
 ) -> None:
-    """Train a ConvLSTM on a region's archive and score it on the held-out days."""
+    """Train a ConvLSTM on the archives of regions and score it on the held-out days.
+
+    An interrupted training goes on where it stopped when it is started again with the same --out.
+    """
     from nowcast.store.archive import open_archive
     from nowcast.training.job import train_on
     from nowcast.training.loop import TrainConfig
 
     with usage():
-        _, settings = settings_for(region, store)
-        archive = open_archive(settings.location(region).child("archive"))
+        _, settings = settings_for(regions[0], store)
+        archives = [open_archive(settings.location(region).child("archive")) for region in regions]
         days = [date.fromisoformat(day) for day in hold_out or []]
         with bar(None, "train") as step:
             config = TrainConfig(minutes=minutes, steps=steps, device=device)
             made = train_on(
-                archive, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}")
+                archives, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}")
             )
     typer.echo(f"{out}: {made.model_id}")
 

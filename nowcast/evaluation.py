@@ -78,7 +78,7 @@ def rolled_out(method: Nowcaster[Any], frames: Frames) -> FloatField:
     """Rain rates [mm h-1] (lead, y, x) after stepping over the frames from nothing."""
     state = None
     for rain_rate, coverage in zip(frames.rain_rate, frames.coverage, strict=True):
-        state = method.observe(state, rain_rate, coverage)
+        state = method.observe(state, rain_rate, coverage, frames.sampling)
     assert state is not None
     return np.stack(list(islice(method.forecast(state), LEADS)))
 

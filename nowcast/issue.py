@@ -94,7 +94,7 @@ def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
     """How the archive is unlike what the method was trained on; empty when alike or nothing was learned."""
     if not isinstance(method, ConvLSTM):
         return ""
-    return method.training.strangeness(archive.timeline.cadence.total_seconds(), archive.grid.spacing_km)
+    return method.training.strangeness(archive.sampling)
 
 
 def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
-from nowcast.core.types import BoolField, FloatField
+from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 
 State = TypeVar("State")
 
@@ -25,7 +25,9 @@ class Nowcaster(Protocol[State]):
         """Scans wanted before the forecast is at its best; a state holds between this and twice as many."""
         ...
 
-    def observe(self, state: State | None, rain_rate: FloatField, coverage: BoolField) -> State:
+    def observe(
+        self, state: State | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
+    ) -> State:
         """The state after one more frame (y, x); None starts afresh. A missing scan has no coverage."""
         ...
 

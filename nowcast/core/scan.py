@@ -11,7 +11,7 @@ import numpy as np
 from nowcast.core.grid import Grid
 from nowcast.core.rain import MARSHALL_PALMER, ZR
 from nowcast.core.timeline import isoformat, require_utc
-from nowcast.core.types import BoolField, FloatField, Quantity
+from nowcast.core.types import USUAL, BoolField, FloatField, Quantity, Sampling
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,7 @@ class Frames:
     rain_rate: FloatField
     coverage: BoolField
     scan_ids: tuple[bytes, ...]
+    sampling: Sampling = USUAL
 
     def __post_init__(self) -> None:
         count = len(self.times)

@@ -1,6 +1,6 @@
 """Names for the array types that cross module borders."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,3 +13,14 @@ BoolField = NDArray[np.bool_]
 
 Quantity = Literal["reflectivity", "rain_rate"]
 """reflectivity in dBZ, rain_rate in mm h-1."""
+
+
+class Sampling(NamedTuple):
+    """How finely rain is seen: minutes between frames and the side of a pixel [km]."""
+
+    minutes: float = 5.0
+    spacing_km: float = 1.0
+
+
+USUAL = Sampling()
+"""What most national composites have."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nowcast.core.nowcaster import Nowcaster
-from nowcast.core.types import BoolField, FloatField
+from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 from nowcast.models.motion import extrapolate
 from nowcast.models.track import HISTORY, Track, follow
 from nowcast.models.transform import denormalise
@@ -27,7 +27,9 @@ class Persistence:
     model_id = "persistence"
     context = 1
 
-    def observe(self, state: LastSeen | None, rain_rate: FloatField, coverage: BoolField) -> LastSeen:
+    def observe(
+        self, state: LastSeen | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
+    ) -> LastSeen:
         """The state after one more frame (y, x)."""
         if state is not None and not coverage.any():
             return state
@@ -49,7 +51,9 @@ class Advection:
         self.device = device
 
     @torch.inference_mode()
-    def observe(self, state: Track | None, rain_rate: FloatField, coverage: BoolField) -> Track:
+    def observe(
+        self, state: Track | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
+    ) -> Track:
         """The state after one more frame (y, x)."""
         return follow(state, rain_rate, coverage, self.device)
 

@@ -9,23 +9,27 @@ from typing import Any
 
 from safetensors.torch import load, save
 
+from nowcast.core.types import Sampling
+from nowcast.models.exceedance import RATES
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.models.transform import FLOOR_DB, SPAN_DB
 
-SCHEMA = 1
-TRANSFORM = {"name": "decibel", "floor_db": FLOOR_DB, "span_db": SPAN_DB}
+SCHEMA = 2
+TRANSFORM = {"name": "decibel", "floor_db": FLOOR_DB, "span_db": SPAN_DB, "rates": list(RATES)}
+
+ALIKE = 1.5
+"""Cadences and pixel sizes within this factor of one that was trained on are taken as known."""
 
 
 @dataclass(frozen=True)
 class Training:
     """Where a model comes from.
 
-    `cadence_s` and `spacing_km` are those of the scans it saw; `span` their first and last time; `held_out` the days
-    it never saw, on which `scores` were made: method -> threshold [mm h-1] -> lead [min] -> CSI.
+    `samplings` are the cadences and pixel sizes of the scans it saw; `span` their first and last time; `held_out` the
+    days it never saw, on which `scores` were made: method -> threshold [mm h-1] -> lead [steps] -> CSI.
     """
 
-    cadence_s: float
-    spacing_km: float
+    samplings: tuple[Sampling, ...]
     span: tuple[str, str]
     frames: int
     held_out: tuple[str, ...]
@@ -35,15 +39,13 @@ class Training:
     git_revision: str
     scores: Mapping[str, Any]
 
-    def strangeness(self, cadence_s: float, spacing_km: float) -> str:
-        """Why scans of this cadence and spacing are unlike those it was trained on; empty when they are alike."""
+    def strangeness(self, sampling: Sampling) -> str:
+        """Why scans of this cadence and pixel size are unlike all it was trained on; empty when they are alike."""
         reasons = []
-        for what, here, there in (
-            ("cadence [s]", cadence_s, self.cadence_s),
-            ("pixel size [km]", spacing_km, self.spacing_km),
-        ):
-            if not 0.66 < here / there < 1.5:
-                reasons.append(f"{what} is {here:g}, trained on {there:g}")
+        for k, what in enumerate(("cadence [min]", "pixel size [km]")):
+            here, there = sampling[k], sorted({known[k] for known in self.samplings})
+            if not there[0] / ALIKE < here < there[-1] * ALIKE:
+                reasons.append(f"{what} is {here:g}, trained on {', '.join(f'{v:g}' for v in there)}")
         return "; ".join(reasons)
 
 
@@ -87,16 +89,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     weights, about = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
     digest = hashlib.sha256(weights).hexdigest()
-    for what, found, wanted in (
-        ("schema", about["schema"], SCHEMA),
-        ("sha256", about["sha256"], digest),
-        ("transform", about["transform"], TRANSFORM),
-    ):
-        if found != wanted:
-            raise ValueError(f"{path}: its JSON says {what} {found}, but {wanted} is needed")
-    config = about["config"] | {"hidden": tuple(about["config"]["hidden"])}
+    for what, wanted in (("schema", SCHEMA), ("sha256", digest), ("transform", TRANSFORM)):
+        if about.get(what) != wanted:
+            raise ValueError(f"{path}: its JSON says {what} {about.get(what)}, but {wanted} is needed")
+    config: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
     model = RainModel(RainModelConfig(**config))
-    model.load_state_dict(load(weights))
+    try:
+        model.load_state_dict(load(weights))
+    except RuntimeError as error:
+        raise ValueError(f"{path}: {error}") from error
     training = about["training"]
     training |= {key: tuple(training[key]) for key in ("span", "held_out")}
+    training |= {"samplings": tuple(Sampling(*sampling) for sampling in training["samplings"])}
     return Checkpoint(about["name"], model, digest, Training(**training))

@@ -5,18 +5,22 @@ from typing import NamedTuple
 
 import torch
 
-from nowcast.core.types import BoolField, FloatField
+from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 from nowcast.models.baselines import rain_rates
 from nowcast.models.checkpoint import Checkpoint
+from nowcast.models.coarse import block, joined, parted
+from nowcast.models.motion import steadied
 from nowcast.models.rain_model import RainState
 from nowcast.models.track import HISTORY, Track, follow
 
 
 class Warm(NamedTuple):
-    """Recent frames with their motion, and the network's recurrent state."""
+    """Recent frames with their motion, and the network's recurrent state, both on blocks of `block` pixels a side."""
 
     track: Track
     recurrent: RainState
+    block: int
+    shape: tuple[int, int]
 
 
 class ConvLSTM:
@@ -36,14 +40,20 @@ class ConvLSTM:
         return self._model_id
 
     @torch.inference_mode()
-    def observe(self, state: Warm | None, rain_rate: FloatField, coverage: BoolField) -> Warm:
+    def observe(
+        self, state: Warm | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
+    ) -> Warm:
         """The state after one more frame (y, x)."""
+        size, shape = (state.block, state.shape) if state else (block(sampling), (coverage.shape[0], coverage.shape[1]))
+        rain_rate, coverage = joined(rain_rate, coverage, size)
         track = follow(state.track if state else None, rain_rate, coverage, self.device)
         field, covered = track.newest
         seen = covered if coverage.any() else torch.zeros_like(covered)
-        recurrent = state.recurrent if state else self.model.start(field)
-        return Warm(track, self.model.observe(recurrent, field, seen, track.flow))
+        blocks = Sampling(sampling.minutes, sampling.spacing_km * size)
+        recurrent = state.recurrent if state else self.model.start(field, blocks)
+        return Warm(track, self.model.observe(recurrent, field, seen, steadied(track.flow, field)), size, shape)
 
     def forecast(self, state: Warm) -> Iterator[FloatField]:
         """Rain rates [mm h-1] (y, x) at lead 1, 2, ...; NaN where the air comes from outside the coverage."""
-        return rain_rates(self.model.forecast(state.recurrent))
+        fields = rain_rates(self.model.forecast(state.recurrent))
+        return (parted(field, state.block, state.shape) for field in fields)

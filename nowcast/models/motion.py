@@ -25,6 +25,12 @@ REFINEMENTS = 4
 COVERED = 0.5
 """Share of an advected pixel that must come from covered ground for it to count as covered."""
 
+FARTHEST = 40.0
+"""Rain is not taken to move further than this in a step [pixels]."""
+
+STEADY = 20.0
+"""Standard deviation [pixels] of the Gaussian over which `steadied` takes the mean."""
+
 SMOOTHNESS = 0.02
 """Pull towards the neighbourhood's mean motion, relative to the mean gradient energy of the scene."""
 
@@ -42,9 +48,19 @@ def optical_flow(fields: Tensor, coverage: Tensor) -> Tensor:
     for level, (level_fields, weight) in enumerate(reversed(pyramid)):
         if level > 0:
             flow = _resize(flow, level_fields.shape[-2:])
+        farthest = FARTHEST * level_fields.shape[-2] / fields.shape[-2]
         for _ in range(REFINEMENTS):
-            flow = _refine(flow, level_fields, weight)
+            flow = _refine(flow, level_fields, weight).clamp(-farthest, farthest)
     return _resize(flow, fields.shape[-2:])
+
+
+def steadied(flow: Tensor, field: Tensor) -> Tensor:
+    """The flow (b, 2, y, x) that rain has in common over some tens of pixels, `field` (b, 1, y, x) being the weight.
+
+    What a fine flow makes of growth and decay is no motion and does not last.
+    """
+    weight = field + 1e-3
+    return blur(flow * weight, STEADY) / blur(weight, STEADY)
 
 
 def advect(field: Tensor, displacement: Tensor, *, outside: str = "zeros") -> Tensor:
@@ -65,11 +81,12 @@ def extend(displacement: Tensor, flow: Tensor) -> Tensor:
 
 
 def advect_covered(field: Tensor, coverage: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
-    """Field and coverage moved, both (b, 1, y, x), coverage 0 or 1.
+    """Field (b, c, y, x) and coverage (b, 1, y, x) moved, coverage 0 or 1.
 
     A pixel gets the mean over the covered part of where it comes from, or no coverage where too little is covered.
     """
-    moved, share = advect(torch.cat([field * coverage, coverage], dim=1), displacement).chunk(2, dim=1)
+    both = advect(torch.cat([field * coverage, coverage], dim=1), displacement)
+    moved, share = both[:, :-1], both[:, -1:]
     covered = (share > COVERED).to(field.dtype)
     return covered * moved / share.clamp(min=COVERED), covered
 

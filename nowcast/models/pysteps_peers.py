@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nowcast.core.rain import DB_FLOOR, from_db, to_db
-from nowcast.core.types import BoolField, FloatField
+from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 
 DRY_DB = -15.0
 """What pysteps' own examples put where it does not rain."""
@@ -41,7 +41,9 @@ class PystepsPeer:
         self.model_id = f"pysteps-{name}"
         self._extrapolate = EXTRAPOLATORS[name]
 
-    def observe(self, state: Frames | None, rain_rate: FloatField, coverage: BoolField) -> Frames:
+    def observe(
+        self, state: Frames | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
+    ) -> Frames:
         """The last three frames (y, x) that covered anything."""
         if state is not None and not coverage.any():
             return state

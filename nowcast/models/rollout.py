@@ -55,5 +55,5 @@ class Rolling(Generic[State]):
         frames = read(anchor + len(chain.consumed), anchor + len(ids) - 1)
         for k in range(len(frames)):
             if state is not None or frames.scan_ids[k]:
-                state = self.nowcaster.observe(state, frames.rain_rate[k], frames.coverage[k])
+                state = self.nowcaster.observe(state, frames.rain_rate[k], frames.coverage[k], frames.sampling)
         return Chain(ids, state)

@@ -16,7 +16,7 @@ from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
 from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
-from nowcast.core.types import FloatField, Quantity
+from nowcast.core.types import FloatField, Quantity, Sampling
 from nowcast.store import repository
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
@@ -71,6 +71,11 @@ class Archive:
     timeline: Timeline
     quantity: Quantity
     zr: ZR
+
+    @property
+    def sampling(self) -> Sampling:
+        """Minutes between scans and the side of a pixel."""
+        return Sampling(self.timeline.cadence.total_seconds() / 60, self.grid.spacing_km)
 
     @cached_property
     def description(self) -> str:
@@ -133,7 +138,8 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
     identities = _pad(np.asarray(array(group, "scan_id")[stored]), absent, 0)
     rain_rate[~coverage] = np.nan
     times = tuple(archive.timeline.time(slot) for slot in range(first, last + 1))
-    return Frames(times, rain_rate, coverage, tuple(row.tobytes() if row.any() else b"" for row in identities))
+    ids = tuple(row.tobytes() if row.any() else b"" for row in identities)
+    return Frames(times, rain_rate, coverage, ids, archive.sampling)
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:

@@ -1,9 +1,9 @@
-"""From an archive to a scored checkpoint."""
+"""From archives to a scored checkpoint."""
 
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from nowcast.models.baselines import baselines
 from nowcast.models.checkpoint import Checkpoint, Training, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.store.archive import Archive, read_frames, read_slots
+from nowcast.training.events import Event, event, variants
 from nowcast.training.loop import Report, TrainConfig, train
-from nowcast.training.windows import Sampler, event
+from nowcast.training.windows import Sampler
 from nowcast.verify.scores import Table, csi_table
+from nowcast.verify.statistics import Assessment, merged
 
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STRIDE = 4
@@ -31,34 +33,79 @@ class Split:
     held_out: tuple[tuple[int, int], ...]
 
 
-def split(archive: Archive, held_out: Sequence[date], shortest: int) -> Split:
-    """The archive's runs of at least `shortest` observed slots, those that touch a held-out day apart."""
+def split(archive: Archive, held_out: Sequence[date], shortest: int, before: datetime | None = None) -> Split:
+    """The archive's runs of at least `shortest` observed slots, those that touch a held-out day apart.
+
+    With `before`, scans of that time and later are left out altogether.
+    """
     observed = read_slots(archive).observed
+    if before is not None:
+        observed = observed[[archive.timeline.time(int(slot)) < before for slot in observed]]
     parts = np.split(observed, np.flatnonzero(np.diff(observed) > 1) + 1)
     runs = [(int(part[0]), int(part[-1])) for part in parts if len(part) >= shortest]
-    apart = [any(archive.timeline.time(slot).date() in held_out for slot in run) for run in runs]
+    apart = [any(archive.timeline.time(slot).date() in held_out for slot in range(a, b + 1)) for a, b in runs]
     kept = tuple(run for run, out in zip(runs, apart, strict=True) if not out)
     return Split(kept, tuple(run for run, out in zip(runs, apart, strict=True) if out))
 
 
+def events(archive: Archive, runs: Sequence[tuple[int, int]], shortest: int) -> Iterator[Event]:
+    """Every run as an event, and as radars with fewer frames or larger pixels would have seen it."""
+    for first, last in runs:
+        name = f"{archive.location.url} from {isoformat(archive.timeline.time(first))}"
+        one = event(name, read_frames(archive, first, last))
+        yield one
+        yield from variants(one, shortest)
+
+
 def train_on(
-    archive: Archive, config: TrainConfig, held_out: Sequence[date], name: str, path: Path, report: Report
+    archives: Sequence[Archive],
+    config: TrainConfig,
+    held_out: Sequence[date],
+    name: str,
+    path: Path,
+    report: Report,
+    before: datetime | None = None,
 ) -> Checkpoint:
-    """Train on the archive, score on the held-out days, write the checkpoint; ValueError when there is too little."""
-    windows = config.windows
-    parts = split(archive, held_out, windows.most_inputs + windows.leads)
-    events = [
-        event(isoformat(archive.timeline.time(first)), read_frames(archive, first, last))
-        for first, last in parts.learned
-    ]
-    sampler = Sampler(events, windows, config.seed)
-    model, steps = train(sampler, config, report)
-    first, last = (archive.timeline.time(parts.learned[k][k]) for k in (0, -1))
-    training = Training(
-        cadence_s=archive.timeline.cadence.total_seconds(),
-        spacing_km=archive.grid.spacing_km,
-        span=(isoformat(first), isoformat(last)),
-        frames=sum(len(one.rain_rate) for one in events),
+    """Train on archives, score on the held-out days, write the checkpoint; ValueError when there is too little.
+
+    The state is kept in `path` with the suffix .state until the end: an interrupted training goes on from there.
+    """
+    shortest = config.windows.shortest
+    parts = [(archive, split(archive, held_out, shortest, before)) for archive in archives]
+    learned = [one for archive, part in parts for one in events(archive, part.learned, shortest)]
+    sampler = Sampler(learned, config.windows, config.seed)
+    keep = path.with_suffix(".state")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model, steps = train(sampler, config, report, keep)
+    unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
+    scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
+    made = save_checkpoint(path, name, model, scored)
+    keep.unlink()
+    return made
+
+
+def score(parts: Sequence[tuple[Archive, Split]], checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
+    """CSI by method, threshold [mm h-1] and lead [steps of the cadence] over the held-out runs, all methods on the same
+    pixels."""
+    methods = baselines() | {"convlstm": ConvLSTM(checkpoint)}
+    totals: Assessment = {}
+    for archive, part in parts:
+        starts = [slot for first, last in part.held_out for slot in range(first + 2 * STRIDE - 1, last, STRIDE)]
+        totals = merged(totals, evaluate(archive, starts, methods, leads, THRESHOLDS))
+    return csi_table(totals, [k + 1 for k in range(leads)])
+
+
+def _about(
+    parts: Sequence[tuple[Archive, Split]], config: TrainConfig, held_out: Sequence[date], steps: int
+) -> Training:
+    """Where the model comes from, its scores not yet known."""
+    runs = [(archive, run) for archive, part in parts for run in part.learned]
+    times = [archive.timeline.time(slot) for archive, run in runs for slot in run]
+    samplings = sorted({archive.sampling for archive, _ in runs})
+    return Training(
+        samplings=tuple(samplings),
+        span=(isoformat(min(times)), isoformat(max(times))),
+        frames=sum(last - first + 1 for _, (first, last) in runs),
         held_out=tuple(day.isoformat() for day in held_out),
         steps=steps,
         minutes=config.minutes,
@@ -66,18 +113,6 @@ def train_on(
         git_revision=_revision(),
         scores={},
     )
-    unscored = Checkpoint(name, model, "", training)
-    tables = {} if not parts.held_out else score(archive, parts.held_out, unscored, windows.leads)
-    scored = Training(**{**vars(training), "scores": tables})
-    return save_checkpoint(path, name, model, scored)
-
-
-def score(archive: Archive, runs: Sequence[tuple[int, int]], checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
-    """CSI by method, threshold [mm h-1] and lead [min] over runs of slots, all methods on the same pixels."""
-    methods = baselines() | {"convlstm": ConvLSTM(checkpoint)}
-    starts = [slot for first, last in runs for slot in range(first + 2 * STRIDE - 1, last, STRIDE)]
-    minutes = archive.timeline.cadence.total_seconds() / 60
-    return csi_table(evaluate(archive, starts, methods, leads, THRESHOLDS), [(k + 1) * minutes for k in range(leads)])
 
 
 def _revision() -> str:

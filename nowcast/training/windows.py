@@ -1,7 +1,8 @@
 """Training windows: random crops in space and time of rain events, with the motion found on the whole frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,108 +10,135 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from nowcast.core.scan import Frames
-from nowcast.models.motion import optical_flow
-from nowcast.models.track import HISTORY
+from nowcast.core.types import BoolField, FloatField, Sampling
+from nowcast.models.rain_model import Pixels
 from nowcast.models.transform import normalise
+from nowcast.training.events import FLOW_REDUCTION, Event
 
-FLOW_REDUCTION = 4
-"""Motion is kept on a grid this much coarser."""
+SHIFT_DB = (-5.0, 10.0)
+"""Half of the windows are shown with rain this much heavier."""
 
-MAX_SHIFT_DB = 15.0
-"""Light rain is also shown as up to this much heavier rain."""
+DROPPED = 0.1
+"""Share of windows in which one of the frames given, not the last, is missing."""
 
+Place = tuple[slice, slice, slice]
+"""Frames, rows and columns."""
 
-@dataclass(frozen=True, eq=False)
-class Event:
-    """An uninterrupted run of frames: rain rate [mm h-1] and coverage (t, y, x), flow (t, 2, y / 4, x / 4)."""
-
-    name: str
-    rain_rate: NDArray[np.float32]
-    coverage: NDArray[np.bool_]
-    flow: NDArray[np.float16]
+THINNED = 2
+"""Every second row and column is scored, which ones at random: neighbours say nearly the same."""
 
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """Side of the square crop [pixels], fewest and most frames in, leads out."""
+    """Side of the square crop [pixels], fewest and most frames in, fewest and most leads, leads scored in a window."""
 
-    size: int = 256
+    size: int = 384
     fewest_inputs: int = 4
-    most_inputs: int = 8
+    most_inputs: int = 6
+    fewest_leads: int = 4
     leads: int = 12
+    scored: int = 5
+
+    @property
+    def shortest(self) -> int:
+        """Frames that an event needs."""
+        return self.most_inputs + self.fewest_leads
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A batch: fields, coverage (b, t, 1, y, x) and flow (b, t, 2, y, x); the first `inputs` frames are given."""
+    """A batch: fields, coverage (b, t, 1, y, x) and flow (b, inputs, 2, y, x); the first `inputs` frames are given.
+
+    `leads` are the leads to score, ascending, and `pixels` the rows and columns; `origin` says where each member comes
+    from.
+    """
 
     field: Tensor
     coverage: Tensor
     flow: Tensor
     inputs: int
+    leads: tuple[int, ...]
+    pixels: Pixels
+    sampling: Sampling
+    origin: tuple[str, ...]
 
+    def truth(self) -> tuple[Tensor, Tensor]:
+        """Observed field and coverage, both (b, leads, 1, y, x), at the leads and pixels to score."""
+        future = [self.inputs + lead - 1 for lead in self.leads]
+        field, coverage = (v[:, future][(..., *self.pixels)] for v in (self.field, self.coverage))
+        return field, coverage
 
-def event(name: str, frames: Frames) -> Event:
-    """An event with the motion at each of its frames; seconds per frame on a CPU."""
-    rain_rate = np.nan_to_num(frames.rain_rate)
-    fields = normalise(torch.from_numpy(rain_rate))
-    coverage = torch.from_numpy(frames.coverage)
-    flows = [_flow_at(fields, coverage, t) for t in range(len(frames))]
-    return Event(name, rain_rate, frames.coverage, np.stack(flows))
-
-
-def _flow_at(fields: Tensor, coverage: Tensor, t: int) -> NDArray[np.float16]:
-    past = slice(max(0, t + 1 - HISTORY), t + 1)
-    height, width = (side // FLOW_REDUCTION for side in fields.shape[-2:])
-    if t == 0:
-        return np.zeros((2, height, width), np.float16)
-    flow = optical_flow(fields[None, past], coverage[None, past])
-    coarse: NDArray[np.float16] = interpolate(flow, size=(height, width), mode="area")[0].half().numpy()
-    return coarse
+    def on(self, device: str) -> "Window":
+        """The same window on a device."""
+        field, coverage, flow = (v.to(device) for v in (self.field, self.coverage, self.flow))
+        return replace(self, field=field, coverage=coverage, flow=flow)
 
 
 class Sampler:
-    """Draws windows, wetter crops more often; the same seed draws the same windows."""
+    """Draws windows, wetter events and crops more often; the same seed draws the same windows."""
 
     def __init__(self, events: Sequence[Event], config: WindowConfig, seed: int) -> None:
         self.config = config
-        self.events = [e for e in events if len(e.rain_rate) >= config.most_inputs + config.leads]
+        self.events = [e for e in events if len(e.rain_rate) >= config.shortest]
         if not self.events:
-            raise ValueError(f"no event has {config.most_inputs + config.leads} frames")
+            raise ValueError(f"no event has {config.shortest} frames")
         self.random = np.random.default_rng(seed)
+        weights = np.array([len(e.rain_rate) * (0.01 + e.wetness) for e in self.events])
+        self._weights = weights / weights.sum()
 
     def batch(self, size: int) -> Window:
-        """`size` windows with the same number of input frames."""
-        inputs = int(self.random.integers(self.config.fewest_inputs, self.config.most_inputs + 1))
-        parts = [self._window(inputs) for _ in range(size)]
-        field, coverage, flow = (torch.stack(tensors) for tensors in zip(*parts, strict=True))
-        return Window(field, coverage, flow, inputs)
+        """`size` windows of one event, with the same number of input frames."""
+        config = self.config
+        event = self.events[self.random.choice(len(self.events), p=self._weights)]
+        inputs = int(self.random.integers(config.fewest_inputs, config.most_inputs + 1))
+        leads = min(config.leads, len(event.rain_rate) - inputs)
+        chosen = 1 + self.random.choice(leads, min(config.scored, leads), replace=False)
+        parts = [self._window(event, inputs, leads) for _ in range(size)]
+        fields, coverages, flows, origin = zip(*parts, strict=True)
+        scored = tuple(int(lead) for lead in sorted(chosen))
+        row, col = (slice(int(offset), None, THINNED) for offset in self.random.integers(THINNED, size=2))
+        field, coverage, flow = (torch.stack(tensors) for tensors in (fields, coverages, flows))
+        return Window(field, coverage, flow, inputs, scored, (row, col), event.sampling, origin)
 
-    def _window(self, inputs: int) -> tuple[Tensor, Tensor, Tensor]:
-        drawn = [self._crop(inputs) for _ in range(4)]
-        wetness = np.array([0.02 + float((field > 0).mean()) for field, _, _ in drawn])
-        chosen = self.random.choice(len(drawn), p=wetness / wetness.sum())
-        field, coverage, flow = (torch.from_numpy(np.ascontiguousarray(a)) for a in self._turned(*drawn[chosen]))
-        flow = interpolate(flow, size=field.shape[-2:], mode="bilinear", align_corners=False)
-        return field[:, None], coverage[:, None].float(), flow
+    def state(self) -> dict[str, Any]:
+        """Where the random numbers stand, for `restore`."""
+        return dict(self.random.bit_generator.state)
 
-    def _crop(self, inputs: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
-        one = self.events[self.random.integers(len(self.events))]
-        size = min(self.config.size, *one.rain_rate.shape[1:])
-        size -= size % FLOW_REDUCTION
-        length = inputs + self.config.leads
-        t = self.random.integers(len(one.rain_rate) - length + 1)
-        row, col = (
-            int(self.random.integers((side - size) // FLOW_REDUCTION + 1)) * FLOW_REDUCTION
-            for side in one.rain_rate.shape[1:]
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on drawing from where `state` was taken."""
+        self.random.bit_generator.state = state
+
+    def _window(self, event: Event, inputs: int, leads: int) -> tuple[Tensor, Tensor, Tensor, str]:
+        drawn = [self._place(event, inputs + leads) for _ in range(4)]
+        wetness = np.array([0.01 + normalise(torch.from_numpy(event.rain_rate[place])).mean() for place in drawn])
+        place = drawn[self.random.choice(len(drawn), p=wetness / wetness.sum())]
+        field, coverage, flow = (
+            torch.from_numpy(np.ascontiguousarray(a)) for a in self._turned(*self._cut(event, place, inputs))
         )
-        when, rows, cols = slice(t, t + length), slice(row, row + size), slice(col, col + size)
-        coarse = tuple(slice(s.start // FLOW_REDUCTION, s.stop // FLOW_REDUCTION) for s in (rows, cols))
-        shift = 10.0 ** (self.random.uniform(0.0, MAX_SHIFT_DB) / 10.0)
-        rain_rate = torch.from_numpy(one.rain_rate[when, rows, cols] * np.float32(shift))
-        flow = one.flow[(when, slice(None), *coarse)].astype(np.float32)
-        return normalise(rain_rate).numpy(), one.coverage[when, rows, cols], flow
+        flow = interpolate(flow, size=field.shape[-2:], mode="bilinear", align_corners=False)
+        origin = f"{event.name} frame {place[0].start} row {place[1].start} col {place[2].start}"
+        return field[:, None], coverage[:, None].float(), flow, origin
+
+    def _place(self, event: Event, length: int) -> Place:
+        shape = event.rain_rate.shape
+        size = min(self.config.size, *shape[1:])
+        size -= size % FLOW_REDUCTION
+        t = int(self.random.integers(shape[0] - length + 1))
+        row, col = (
+            int(self.random.integers((side - size) // FLOW_REDUCTION + 1)) * FLOW_REDUCTION for side in shape[1:]
+        )
+        return slice(t, t + length), slice(row, row + size), slice(col, col + size)
+
+    def _cut(self, event: Event, place: Place, inputs: int) -> tuple[FloatField, BoolField, FloatField]:
+        when, rows, cols = place
+        coarse = (slice(s.start // FLOW_REDUCTION, s.stop // FLOW_REDUCTION) for s in (rows, cols))
+        flow = event.flow[(slice(when.start, when.start + inputs), slice(None), *coarse)].astype(np.float32)
+        shift = self.random.uniform(*SHIFT_DB) if self.random.random() < 0.5 else 0.0
+        rain_rate = event.rain_rate[place] * np.float32(10.0 ** (shift / 10.0))
+        coverage = event.coverage[place].copy()
+        if self.random.random() < DROPPED:
+            coverage[self.random.integers(inputs - 1)] = False
+        return normalise(torch.from_numpy(rain_rate)).numpy() * coverage, coverage, flow
 
     def _turned(
         self, field: NDArray[np.float32], coverage: NDArray[np.bool_], flow: NDArray[np.float32]

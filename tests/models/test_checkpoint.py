@@ -1,18 +1,20 @@
 """A model on disk is what it was in memory, or is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
+from nowcast.core.types import Sampling
 from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.checkpoint import Training, load_checkpoint, save_checkpoint
 from nowcast.models.rain_model import RainModel, RainModelConfig
 
-TRAINING = Training(
-    300.0, 1.0, ("2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z"), 10, ("2021-01-03",), 5, 0.1, 0, "abc", {}
-)
+SPAN = ("2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z")
+TRAINING = Training((Sampling(5.0, 1.0), Sampling(10.0, 2.0)), SPAN, 10, ("2021-01-03",), 5, 0.1, 0, "abc", {})
 
 
 def saved(folder: Path) -> Path:
@@ -46,9 +48,22 @@ def test_what_this_version_cannot_run_is_refused_by_name(tmp_path: Path, key: st
         load_checkpoint(path)
 
 
+def test_a_missing_tensor_is_refused_by_name(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    tensors = load(path.read_bytes())
+    del tensors["network.output.bias"]
+    path.write_bytes(save(tensors))
+    about = json.loads(path.with_suffix(".json").read_text())
+    about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=r"(?s)m\.safetensors: .*network\.output\.bias"):
+        load_checkpoint(path)
+
+
 def test_scans_unlike_those_of_the_training_are_named() -> None:
-    assert TRAINING.strangeness(300.0, 1.2) == ""
-    assert TRAINING.strangeness(900.0, 2.0) == "cadence [s] is 900, trained on 300; pixel size [km] is 2, trained on 1"
+    assert TRAINING.strangeness(Sampling(5.0, 1.2)) == ""
+    wanted = "cadence [min] is 30, trained on 5, 10; pixel size [km] is 4, trained on 1, 2"
+    assert TRAINING.strangeness(Sampling(30.0, 4.0)) == wanted
 
 
 def test_the_shipped_weights_say_where_they_come_from() -> None:

@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from nowcast.core.nowcaster import Nowcaster
+from nowcast.core.types import Sampling
 from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
+from nowcast.models.coarse import block, joined, parted
 from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.motion import extrapolate
+from nowcast.models.exceedance import falling, field_from
 from nowcast.models.rain_model import RainModel, RainModelConfig
+from nowcast.models.transform import denormalise, normalise
 from nowcast.sources.synthetic import Storm
 from nowcast.verify.scores import csi
 from nowcast.verify.statistics import compare_all
@@ -75,21 +78,66 @@ def test_advection_beats_persistence_on_a_drifting_storm() -> None:
 
 
 @torch.inference_mode()
-def test_an_untrained_rain_model_is_extrapolation_on_any_grid() -> None:
+def test_an_untrained_rain_model_is_smoother_extrapolation_of_the_same_area() -> None:
+    """What it has not learned is S-PROG: fine structure fades, and each rate keeps its area, a tenth more."""
     model = RainModel(RainModelConfig(hidden=(4,), patch=8))
-    field, coverage = torch.rand(1, 1, 21, 34), torch.ones(1, 1, 21, 34)
-    flow = torch.ones(1, 2, 21, 34)
-    state = model.observe(model.start(field), field, coverage, flow)
-    pairs = zip(islice(model.forecast(state), 3), extrapolate(field, coverage, flow), strict=False)
-    for (forecast, _), (expected, _) in pairs:
-        torch.testing.assert_close(forecast, expected)
+    rain = torch.from_numpy(np.stack([s.rain_rate for s in STORM.scans(3)]))
+    fields, coverage = normalise(rain)[:, None, None], torch.ones(1, 1, 96, 96)
+    still = torch.zeros(1, 2, 96, 96)
+    state = model.start(fields[0])
+    for field in fields:
+        state = model.observe(state, field, coverage, still)
+    first, *_, last = (field for field, _ in islice(model.forecast(state), 6))
+    for rate in (0.1, 1.0, 5.0):
+        level = normalise(torch.tensor(rate))
+        observed = int((fields[2] >= level).sum())
+        assert int((last >= level - 1e-6).sum()) == pytest.approx(1.1 * observed, abs=2)
+    assert (first - fields[2]).abs().mean() < (last - fields[2]).abs().mean()
 
 
 @torch.inference_mode()
-def test_without_advection_all_motion_is_left_to_the_network() -> None:
-    model = RainModel(RainModelConfig(hidden=(4,), patch=4, advect=False))
-    field = torch.rand(1, 1, 16, 16)
-    state = model.observe(model.start(field), field, torch.ones_like(field), torch.ones(1, 2, 16, 16))
-    forecast, coverage = next(model.forecast(state))
-    assert forecast.abs().max() == 0
-    assert coverage.all()
+def test_some_leads_and_pixels_are_those_of_the_whole() -> None:
+    torch.manual_seed(3)
+    model = RainModel(RainModelConfig(hidden=(4,), patch=4))
+    for parameter in model.pixels.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    field = torch.rand(1, 1, 24, 20)
+    state = model.observe(model.start(field), field, torch.ones_like(field), torch.ones(1, 2, 24, 20))
+    whole = list(islice(model.margins(state), 4))
+    odd = slice(1, None, 2), slice(0, None, 2)
+    part = list(model.margins(state, (2, 4), odd))
+    assert len(part) == 2
+    for (margins, covered), lead in zip(part, (2, 4), strict=True):
+        torch.testing.assert_close(margins, whole[lead - 1][0][..., 1::2, ::2])
+        torch.testing.assert_close(covered, whole[lead - 1][1][..., 1::2, ::2])
+
+
+def test_the_field_is_where_the_margin_crosses_zero() -> None:
+    """Margins 1, -1 at 0.1 and 0.25 mm/h cross half way between them in dB; all negative is dry."""
+    margins = torch.tensor([[1.0, -1, -1, -1, -1, -1, -1, -1, -1], [-1.0] * 9]).T.reshape(1, 9, 1, 2)
+    rain_rate = denormalise(field_from(margins)).flatten()
+    torch.testing.assert_close(rain_rate, torch.tensor([(0.1 * 0.25) ** 0.5, 0.0]))
+
+
+def test_a_higher_rate_is_never_likelier() -> None:
+    assert falling(torch.tensor([1.0, 2.0, -1.0, 0.0]).reshape(1, 4, 1, 1)).flatten().tolist() == [1, 1, -1, -1]
+
+
+def test_fine_pixels_are_worked_on_in_blocks() -> None:
+    rain = np.array([[1, 3, 5], [1, 3, np.nan], [8, 8, 2]], np.float32)
+    means, covered = joined(rain, np.isfinite(rain), 2)
+    assert block(Sampling(5, 0.5)) == 2
+    assert block(Sampling(5, 1.0)) == 1
+    np.testing.assert_array_equal(means, [[2, np.nan], [8, np.nan]])
+    assert covered.tolist() == [[True, False], [True, False]]
+    np.testing.assert_array_equal(parted(means, 2, (3, 3))[2], [8, 8, np.nan])
+
+
+def test_a_fine_grid_comes_back_at_its_own_size() -> None:
+    method = ConvLSTM(load_checkpoint(SHIPPED_WEIGHTS))
+    state = None
+    for scan in STORM.scans(4):
+        state = method.observe(state, scan.rain_rate, scan.coverage, Sampling(5.0, 0.5))
+    field = next(method.forecast(state))
+    assert field.shape == STORM.grid.shape
+    np.testing.assert_array_equal(field[::2, ::2], field[1::2, 1::2])

@@ -10,7 +10,7 @@ from nowcast.core.scan import Frames
 from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.motion import optical_flow
+from nowcast.models.motion import optical_flow, steadied
 from nowcast.models.rollout import Rolling
 from nowcast.models.track import HISTORY
 from nowcast.models.transform import denormalise, normalise
@@ -50,7 +50,7 @@ def batch(model: ConvLSTM, whole: Frames, first: int, last: int) -> np.ndarray:
         flow = torch.zeros(1, 2, *fields.shape[-2:])
         if t:
             flow = optical_flow(fields[past, 0, 0][None], coverage[past, 0, 0][None])
-        state = model.model.observe(state, fields[t], coverage[t], flow)
+        state = model.model.observe(state, fields[t], coverage[t], steadied(flow, fields[t]))
     outputs = islice(model.model.forecast(state), 12)
     return np.stack([denormalise(f).where(c > 0, torch.nan)[0, 0].numpy() for f, c in outputs])
 

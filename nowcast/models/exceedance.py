@@ -1,0 +1,66 @@
+"""A forecast as the chance of exceeding each of a few rain rates, and the one rain rate that stands for it.
+
+A margin is how far a chance is above the one that counts as "yes", in logits: (b, k, y, x), k = len(RATES), falling
+along k. Where margin i is positive the forecast field is at least RATES[i].
+"""
+
+import torch
+from torch import Tensor
+
+from nowcast.models.transform import normalise
+
+RATES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0)
+"""mm h-1, ascending."""
+
+BEYOND = 1.5
+"""The field may exceed the last rate by half of the last interval, which it reaches in dB."""
+
+
+AREA = 1.1
+"""Forecast over observed area of each rate: a little too much rain has the better chance of a hit."""
+
+SAMPLE = 200_000
+"""Pixels that are enough to find the bar from."""
+
+
+def levels() -> Tensor:
+    """The rates as normalised fields, (k, 1, 1)."""
+    return normalise(torch.tensor(RATES))[:, None, None]
+
+
+def falling(margins: Tensor) -> Tensor:
+    """The same margins, none above those of a lower rate."""
+    return margins.cummin(dim=1).values
+
+
+def matched(margins: Tensor, field: Tensor, coverage: Tensor) -> Tensor:
+    """Margins whose sign gives each rate the area that `field` (b, 1, y, x) has above it, times `AREA`.
+
+    Which pixels are likeliest comes from the margins, how many from what was observed: probability matching (Ebert
+    2001, Mon. Wea. Rev. 129). Only covered pixels count; of a large grid a regular sample of them.
+    """
+    cuts = [_cuts(*member) for member in zip(margins, field, coverage > 0, strict=True)]
+    return falling(margins - torch.stack(cuts)[:, :, None, None])
+
+
+def _cuts(margins: Tensor, field: Tensor, covered: Tensor) -> Tensor:
+    """One bar per rate (k,) from margins (k, y, x), field and covered (1, y, x)."""
+    known, ranked = field[covered], margins[:, covered[0]]
+    every = max(1, len(known) // SAMPLE)
+    known, ranked = known[::every], ranked[:, ::every]
+    bars = []
+    for level, values in zip(levels().to(field).flatten(), ranked, strict=True):
+        count = min(round(AREA * int((known >= level).sum())), len(values))
+        bars.append(values.kthvalue(len(values) + 1 - count).values if count else margins.new_tensor(torch.inf))
+    return torch.stack(bars).clamp(max=1e4)
+
+
+def field_from(margins: Tensor) -> Tensor:
+    """The normalised field (b, 1, y, x) at which the margin crosses zero, linear between the rates; 0 where dry."""
+    steps = levels().to(margins).diff(dim=0)
+    here, next_up = margins[:, :-1], margins[:, 1:]
+    share = (here / (here - next_up).clamp(min=1e-6)).clamp(min=0.0)
+    limits = torch.ones_like(steps)
+    limits[-1] = BEYOND
+    field = levels().to(margins)[0] + (steps * torch.minimum(share, limits)).sum(dim=1, keepdim=True)
+    return torch.where(margins[:, :1] >= 0, field, torch.zeros_like(field))
