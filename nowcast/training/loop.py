@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.training.loss import LOSSES
-from nowcast.training.windows import Sampler, Window, WindowConfig
+from nowcast.training.windows import Sampler, Window, WindowConfig, encoded
 
 Report = Callable[[int, float, float], None]
 """Called with (step, share of the minutes or steps used, loss) after every step."""
@@ -53,9 +53,7 @@ class Unrolled(nn.Module):
 
     def forward(self, window: Window) -> tuple[Tensor, Tensor]:
         """Margins (b, leads, k, y, x) and coverage (b, leads, 1, y, x) at the window's leads."""
-        state = self.model.start(window.field[:, 0], window.sampling)
-        for t in range(window.inputs):
-            state = self.model.observe(state, window.field[:, t], window.coverage[:, t], window.flow[:, t])
+        state = encoded(self.model, window)
         margins, coverage = zip(*self.model.margins(state, window.leads, window.pixels), strict=True)
         return torch.stack(margins, dim=1), torch.stack(coverage, dim=1)
 

@@ -79,7 +79,7 @@ def test_advection_beats_persistence_on_a_drifting_storm() -> None:
 
 @torch.inference_mode()
 def test_an_untrained_rain_model_is_smoother_extrapolation_of_the_same_area() -> None:
-    """What it has not learned is S-PROG: fine structure fades, and each rate keeps its area, a tenth more."""
+    """What it has not learned is S-PROG: fine structure fades; after half an hour each rate has a tenth more area."""
     model = RainModel(RainModelConfig(hidden=(4,), patch=8))
     rain = torch.from_numpy(np.stack([s.rain_rate for s in STORM.scans(3)]))
     fields, coverage = normalise(rain)[:, None, None], torch.ones(1, 1, 96, 96)
