@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
+from nowcast.cli_train import train
 from nowcast.logs import configure
 from nowcast.settings import Settings
 
@@ -21,6 +22,7 @@ bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
 app.command()(evaluate)
+app.command()(train)
 
 
 @app.callback()
@@ -178,36 +180,6 @@ def doctor(as_json: Json = False) -> None:
     show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(1)
-
-
-@app.command()
-def train(
-    regions: Annotated[list[str], typer.Option("--region", help="Region to learn from; repeatable.")],
-    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
-    store: Store = None,
-    minutes: Annotated[float, typer.Option(help="Wall-clock minutes of training.")] = 45.0,
-    steps: Annotated[int | None, typer.Option(help="Most steps; with few minutes whichever ends first.")] = None,
-    hold_out: Annotated[list[str] | None, typer.Option(help="Day never trained on, YYYY-MM-DD; repeatable.")] = None,
-    device: str = "cpu",
-) -> None:
-    """Train a ConvLSTM on the archives of regions and score it on the held-out days.
-
-    An interrupted training goes on where it stopped when it is started again with the same --out.
-    """
-    from nowcast.store.archive import open_archive
-    from nowcast.training.job import train_on
-    from nowcast.training.loop import TrainConfig
-
-    with usage():
-        _, settings = settings_for(regions[0], store)
-        archives = [open_archive(settings.location(region).child("archive")) for region in regions]
-        days = [date.fromisoformat(day) for day in hold_out or []]
-        with bar(None, "train") as step:
-            config = TrainConfig(minutes=minutes, steps=steps, device=device)
-            made = train_on(
-                archives, config, days, "convlstm", out, lambda n, used, loss: step(f"{used:.0%} {loss:.3f}")
-            )
-    typer.echo(f"{out}: {made.model_id}")
 
 
 @bench.command()

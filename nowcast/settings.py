@@ -17,8 +17,10 @@ LIBRARY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
 }
-"""Set unless the user set them: no telemetry, quiet engines."""
+"""Set unless the user set them: no telemetry, quiet engines, and no long wait for a state that workers keep."""
 
 
 class Box(BaseModel):

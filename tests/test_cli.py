@@ -166,7 +166,7 @@ class TestTrain:
         out = tmp_path / "rain.safetensors"
         result = nowcast("train", "--region", "all", "--out", out, "--minutes", "0.02", "--hold-out", "2026-06-01")
         assert result.exit_code == 2
-        assert "no event has 20 frames" in result.stderr
+        assert "no event has 10 frames" in result.stderr
         assert not out.exists()
 
     def test_a_held_out_day_must_be_a_date(self, nowcast: Command, tmp_path: Path) -> None:

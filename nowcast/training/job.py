@@ -13,6 +13,7 @@ from nowcast.forecast import evaluate
 from nowcast.models.baselines import baselines
 from nowcast.models.checkpoint import Checkpoint, Training, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
+from nowcast.models.rain_model import RainModel
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.training.events import Event, event, variants
 from nowcast.training.loop import Report, TrainConfig, train
@@ -31,6 +32,10 @@ class Split:
 
     learned: tuple[tuple[int, int], ...]
     held_out: tuple[tuple[int, int], ...]
+
+
+Parts = Sequence[tuple[Archive, Split]]
+"""Archives, each with its runs."""
 
 
 def split(archive: Archive, held_out: Sequence[date], shortest: int, before: datetime | None = None) -> Split:
@@ -70,21 +75,39 @@ def train_on(
 
     The state is kept in `path` with the suffix .state until the end: an interrupted training goes on from there.
     """
+    parts = prepare(archives, config, held_out, before)
     shortest = config.windows.shortest
-    parts = [(archive, split(archive, held_out, shortest, before)) for archive in archives]
     learned = [one for archive, part in parts for one in events(archive, part.learned, shortest)]
     sampler = Sampler(learned, config.windows, config.seed)
     keep = path.with_suffix(".state")
     path.parent.mkdir(parents=True, exist_ok=True)
     model, steps = train(sampler, config, report, keep)
-    unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
-    scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
-    made = save_checkpoint(path, name, model, scored)
+    made = finish(parts, config, held_out, name, path, model, steps)
     keep.unlink()
     return made
 
 
-def score(parts: Sequence[tuple[Archive, Split]], checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
+def prepare(
+    archives: Sequence[Archive], config: TrainConfig, held_out: Sequence[date], before: datetime | None = None
+) -> Parts:
+    """The archives with their runs to learn from and to score on; ValueError when none is long enough to learn from."""
+    shortest = config.windows.shortest
+    parts = [(archive, split(archive, held_out, shortest, before)) for archive in archives]
+    if not any(part.learned for _, part in parts):
+        raise ValueError(f"no event has {shortest} frames")
+    return parts
+
+
+def finish(
+    parts: Parts, config: TrainConfig, held_out: Sequence[date], name: str, path: Path, model: RainModel, steps: int
+) -> Checkpoint:
+    """Score a trained model on the held-out runs and write it to `path`."""
+    unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
+    scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
+    return save_checkpoint(path, name, model, scored)
+
+
+def score(parts: Parts, checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
     """CSI by method, threshold [mm h-1] and lead [steps of the cadence] over the held-out runs, all methods on the same
     pixels."""
     methods = baselines() | {"convlstm": ConvLSTM(checkpoint)}
@@ -95,9 +118,7 @@ def score(parts: Sequence[tuple[Archive, Split]], checkpoint: Checkpoint, leads:
     return csi_table(totals, [k + 1 for k in range(leads)])
 
 
-def _about(
-    parts: Sequence[tuple[Archive, Split]], config: TrainConfig, held_out: Sequence[date], steps: int
-) -> Training:
+def _about(parts: Parts, config: TrainConfig, held_out: Sequence[date], steps: int) -> Training:
     """Where the model comes from, its scores not yet known."""
     runs = [(archive, run) for archive, part in parts for run in part.learned]
     times = [archive.timeline.time(slot) for archive, run in runs for slot in run]

@@ -2,21 +2,35 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.training.loss import LOSSES
 from nowcast.training.windows import Sampler, Window, WindowConfig, encoded
 
-Report = Callable[[int, float, float], None]
-"""Called with (step, share of the minutes or steps used, loss) after every step."""
+
+@dataclass(frozen=True)
+class Progress:
+    """A step that was made: its number from 1, the share of the minutes or steps used by then, its loss and learning
+    rate, the norm of its gradient before clipping, and windows per second."""
+
+    step: int
+    used: float
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    windows_per_s: float
+
+
+Report = Callable[[Progress], None]
+"""Called after every step."""
 
 Wrap = Callable[[nn.Module], nn.Module]
 """What makes a module share its gradients with other processes."""
@@ -30,6 +44,8 @@ class TrainConfig:
     """What is trained, on what windows, until the minutes or the steps, if any, are used up.
 
     `average` is how much of the running mean of the weights survives a step; that mean is the model that comes out.
+    `init` is a checkpoint whose weights are started from. `bf16` runs the model in bfloat16; on CUDA alone when None.
+    ValueError for a loss that is not in LOSSES, and for a batch, minutes, steps or learning rate that is not positive.
     """
 
     model: RainModelConfig = field(default_factory=RainModelConfig)
@@ -42,6 +58,16 @@ class TrainConfig:
     average: float = 0.99
     seed: int = 0
     device: str = "cpu"
+    init: Path | None = None
+    bf16: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss {self.loss!r} is none of {', '.join(LOSSES)}")
+        for name in ("batch", "minutes", "steps", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, not {value}")
 
 
 class Unrolled(nn.Module):
@@ -64,7 +90,7 @@ class Trainer:
     def __init__(self, sampler: Sampler, config: TrainConfig, wrap: Wrap | None = None) -> None:
         torch.manual_seed(config.seed)
         self.sampler, self.config = sampler, config
-        self.model = RainModel(config.model).to(config.device)
+        self.model = initial(config).to(config.device)
         unrolled = Unrolled(self.model)
         self.unrolled = wrap(unrolled) if wrap else unrolled
         self.optimiser = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
@@ -77,11 +103,12 @@ class Trainer:
         steps = self.step / self.config.steps if self.config.steps else 0.0
         return min(1.0, max(self.seconds / (60.0 * self.config.minutes), steps))
 
-    def descend(self) -> float:
-        """One step; its loss. FloatingPointError, naming the windows, when it is not finite."""
+    def descend(self) -> Progress:
+        """One step. FloatingPointError, naming the windows, when its loss is not finite."""
         began = time.monotonic()
+        rate = self.config.learning_rate * _schedule(self.step, self.used)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(self.step, self.used)
+            group["lr"] = rate
         window = self.sampler.batch(self.config.batch).on(self.config.device)
         loss = self._loss(window)
         value = float(loss.detach())
@@ -89,18 +116,17 @@ class Trainer:
             raise FloatingPointError(f"training diverged at step {self.step}: loss {value} on {window.origin}")
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
         self.optimiser.step()
         self._remember()
         self.step += 1
-        self.seconds += time.monotonic() - began
-        return value
+        taken = time.monotonic() - began
+        self.seconds += taken
+        return Progress(self.step, self.used, value, rate, norm, self.config.batch / taken)
 
     def averaged(self) -> RainModel:
         """The model with the running mean of the weights, on the CPU."""
-        model = RainModel(self.config.model)
-        model.load_state_dict(self.average)
-        return model.eval()
+        return _with(self.average, self.config)
 
     def save(self, path: Path) -> None:
         """Everything `load` needs, replaced as a whole."""
@@ -121,7 +147,9 @@ class Trainer:
         torch.set_rng_state(state["random"].cpu())
 
     def _loss(self, window: Window) -> Tensor:
-        with torch.autocast(self.config.device, torch.bfloat16, enabled=self.config.device.startswith("cuda")):
+        kind = torch.device(self.config.device).type
+        wanted = kind == "cuda" if self.config.bf16 is None else self.config.bf16
+        with torch.autocast(kind, torch.bfloat16, enabled=wanted):
             margins, coverage = self.unrolled(window)
         observed, covered = window.truth()
         return LOSSES[self.config.loss](margins.float(), observed, covered * coverage)
@@ -141,20 +169,40 @@ def train(sampler: Sampler, config: TrainConfig, report: Report, keep: Path | No
     trainer = Trainer(sampler, config)
     if keep is not None and keep.exists():
         trainer.load(keep)
-    for step, loss in descents(trainer):
-        report(step, trainer.used, loss)
-        if keep is not None and (step % SAVE_EVERY == 0 or trainer.used >= 1.0):
+    for progress in descents(trainer):
+        report(progress)
+        if keep is not None and (trainer.step % SAVE_EVERY == 0 or trainer.used >= 1.0):
             trainer.save(keep)
     return trainer.averaged(), trainer.step
 
 
-def descents(trainer: Trainer) -> Iterator[tuple[int, float]]:
-    """(step, loss) until the minutes or steps are used up."""
-    for _ in count():
-        if trainer.used >= 1.0:
-            return
-        loss = trainer.descend()
-        yield trainer.step, loss
+def descents(trainer: Trainer) -> Iterator[Progress]:
+    """Steps until the minutes or steps are used up."""
+    while trainer.used < 1.0:
+        yield trainer.descend()
+
+
+def averaged(path: Path, config: TrainConfig) -> tuple[RainModel, int]:
+    """The model with the running mean of the weights, and the number of steps, of a state that a trainer saved."""
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    return _with(state["average"], config), state["step"]
+
+
+def initial(config: TrainConfig) -> RainModel:
+    """A new model, or that of `init`; ValueError when that has another architecture."""
+    model = RainModel(config.model)
+    if config.init is not None:
+        start = load_checkpoint(config.init).model
+        if start.config != config.model:
+            raise ValueError(f"{config.init} is a {start.config}, wanted is {config.model}")
+        model.load_state_dict(start.state_dict())
+    return model
+
+
+def _with(weights: Mapping[str, Tensor], config: TrainConfig) -> RainModel:
+    model = RainModel(config.model)
+    model.load_state_dict(weights)
+    return model.eval()
 
 
 SAVE_EVERY = 100

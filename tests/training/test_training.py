@@ -2,38 +2,30 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fakes import file_id
+from storms import START, STORM, TINY, WINDOWS, stormy_days
 
 from nowcast.core.scan import Frames
-from nowcast.core.timeline import Timeline
 from nowcast.core.types import Sampling
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.exceedance import RATES, levels
 from nowcast.models.motion import advect
-from nowcast.models.rain_model import RainModel, RainModelConfig
+from nowcast.models.rain_model import RainModel
 from nowcast.models.transform import normalise
-from nowcast.sources.synthetic import Storm
-from nowcast.store.archive import Archive, append, create_archive
-from nowcast.store.repository import Location
+from nowcast.store.archive import Archive
 from nowcast.training.events import Event, enlarged, event, variants
 from nowcast.training.job import split, train_on
-from nowcast.training.loop import TrainConfig, Trainer, Unrolled, train
+from nowcast.training.loop import Progress, TrainConfig, Trainer, Unrolled, train
 from nowcast.training.loss import LOSSES, ordinal
-from nowcast.training.windows import Sampler, WindowConfig
-
-START = datetime(2026, 6, 1, 12, tzinfo=UTC)
-STORM = Storm(START, size=64, cells=3)
-WINDOWS = WindowConfig(size=32, fewest_inputs=2, most_inputs=3, fewest_leads=3, leads=3, scored=2)
-TINY = RainModelConfig(hidden=(8,), patch=4, embedding=8, context=4, pixel=(8, 8))
+from nowcast.training.windows import Sampler
 
 
-def quiet(step: int, used: float, loss: float) -> None:
+def quiet(progress: Progress) -> None:
     """A report that nobody reads."""
 
 
@@ -54,14 +46,8 @@ def sampler(storm: Event, seed: int = 1) -> Sampler:
 
 @pytest.fixture
 def two_days(tmp_path: Path) -> Archive:
-    """Ten scans at noon on each of two days."""
-    timeline = Timeline(START.replace(hour=0), STORM.cadence)
-    first = next(STORM.scans(1))
-    archive = create_archive(Location(str(tmp_path / "archive")), STORM.grid, timeline, "rain_rate", first.zr)
-    for day in range(2):
-        storm = Storm(START + timedelta(days=day), seed=day, size=64, cells=3)
-        append(archive, list(storm.scans(10)), file_id(day), START)
-    return archive
+    """Ten scans from noon on each of two days."""
+    return stormy_days(tmp_path, 2)
 
 
 def test_the_same_seed_draws_the_same_windows(storm: Event) -> None:
@@ -158,7 +144,7 @@ def test_balanced_losses_weigh_heavy_rain_more() -> None:
 def test_training_lowers_the_loss(storm: Event) -> None:
     losses: list[float] = []
     config = TrainConfig(TINY, WINDOWS, steps=60, batch=2, average=0.9)
-    model, steps = train(sampler(storm), config, lambda step, used, loss: losses.append(loss))
+    model, steps = train(sampler(storm), config, lambda progress: losses.append(progress.loss))
     assert steps == len(losses) == 60
     assert loss_of(model, storm) < loss_of(RainModel(TINY), storm)
 
@@ -177,14 +163,14 @@ def loss_of(model: RainModel, storm: Event) -> float:
 def test_an_interrupted_training_goes_on_exactly(storm: Event, tmp_path: Path) -> None:
     config = TrainConfig(TINY, WINDOWS, steps=8, batch=1)
     whole = Trainer(sampler(storm), config)
-    losses = [whole.descend() for _ in range(8)]
+    losses = [whole.descend().loss for _ in range(8)]
     first = Trainer(sampler(storm), config)
     for _ in range(4):
         first.descend()
     first.save(tmp_path / "state")
     second = Trainer(sampler(storm, 77), replace(config, seed=5))
     second.load(tmp_path / "state")
-    assert [second.descend() for _ in range(4)] == losses[4:]
+    assert [second.descend().loss for _ in range(4)] == losses[4:]
     for one, other in zip(whole.averaged().parameters(), second.averaged().parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
