@@ -101,6 +101,17 @@ class RainModel(nn.Module):
             nn.init.zeros_(parameter)
         self.pixels = PixelNetwork(PREDICTORS + config.context, config.pixel)
 
+    @torch.no_grad()
+    def drawn_back(self, trust: float) -> "RainModel":
+        """The model with only that share of what it adds to the cascade, changed in place; 0 is the cascade alone.
+
+        What was learned from few radars holds less on others: the mean of first and trained weights is the better guess
+        there (Wortsman et al. 2022, arXiv:2109.01903), here taken for the last layers, which start at zero.
+        """
+        for parameter in self.pixels.ends():
+            parameter.mul_(trust)
+        return self
+
     def start(self, field: Tensor, sampling: Sampling = USUAL) -> RainState:
         """The state before the first frame, on the grid of `field` (b, 1, y, x)."""
         nothing = torch.zeros_like(field)
@@ -196,20 +207,26 @@ class PixelNetwork(nn.Module):
         self.first = nn.Conv2d(inputs, first, 1)
         self.second = nn.Conv2d(first, second, 1)
         self.last = nn.Conv2d(second, len(RATES), 1)
-        told = nn.Linear(16, 2 * first + len(RATES))
-        self.lead = nn.Sequential(nn.Linear(3, 16), nn.GELU(), told)
-        for parameter in (*self.last.parameters(), *told.parameters()):
+        self.lead = nn.Sequential(nn.Linear(3, 16), nn.GELU())
+        self.modulation = nn.Linear(16, 2 * first)
+        self.fade = nn.Linear(16, len(RATES))
+        for parameter in (*self.ends(), *self.modulation.parameters()):
             nn.init.zeros_(parameter)
+
+    def ends(self) -> Iterator[nn.Parameter]:
+        """What leaves the cascade's margins as they are when it is zero."""
+        yield from self.last.parameters()
+        yield from self.fade.parameters()
 
     def forward(self, moved: Tensor, context: Tensor, horizon: Tensor) -> Tensor:
         """(b, k, y, x) from predictors (b, PREDICTORS, y, x), the cascade first, context (b, c, y, x) and horizon
         (1 or b, 3), as `horizon` gives it."""
-        told = self.lead(horizon)[..., None, None]
-        scale, shift, fade = torch.split(told, [self.first.out_channels, self.first.out_channels, len(RATES)], dim=1)
+        told = self.lead(horizon)
+        scale, shift = self.modulation(told)[..., None, None].chunk(2, dim=1)
         hidden = self.first(torch.cat([SCALE * moved, context], dim=1))
         hidden = gelu(hidden * (1 + scale) + shift)
         learned = self.last(gelu(self.second(hidden)))
-        plain = STEEPNESS * (moved[:, :1] - levels().to(moved)) * torch.exp(fade)
+        plain = STEEPNESS * (moved[:, :1] - levels().to(moved)) * torch.exp(self.fade(told))[..., None, None]
         return falling(plain + learned)
 
 

@@ -11,12 +11,11 @@ import torch
 from ray._private.state import actors
 from storms import TINY, WINDOWS, stormy_days
 
-from nowcast.models.checkpoint import Checkpoint, load_checkpoint
+from nowcast.models.checkpoint import Checkpoint
 from nowcast.serving.actor import connect, disconnect
 from nowcast.settings import Settings, calm_engines
 from nowcast.store.archive import Archive
-from nowcast.store.repository import Location
-from nowcast.training.distributed import Crew, share, train_distributed
+from nowcast.training.distributed import Crew, train_distributed
 from nowcast.training.loop import Progress, TrainConfig
 
 CONFIG = TrainConfig(TINY, WINDOWS, steps=400, batch=1, average=0.9)
@@ -86,7 +85,13 @@ def test_a_killed_worker_costs_less_than_a_checkpoint_and_changes_nothing(
     undisturbed, record = calm
     hit = Record(kill_after=250)
     made = trained(archive, tmp_path / "model.safetensors", hit)
-    print(len(hit.progress), [one.step for one in hit.progress if one.step%50==0], sum(hit.curve[-100:]), sum(hit.curve[:100]), max(abs(a-b) for a,b in zip(hit.curve, record.curve)))
+    print(
+        len(hit.progress),
+        [one.step for one in hit.progress if one.step % 50 == 0],
+        sum(hit.curve[-100:]),
+        sum(hit.curve[:100]),
+        max(abs(a - b) for a, b in zip(hit.curve, record.curve)),
+    )
     assert hit.killed
     again = len(hit.progress) - len(hit.curve)
     assert 0 < again <= SAVE_EVERY
