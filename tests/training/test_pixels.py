@@ -11,7 +11,7 @@ from nowcast.core.scan import Frames
 from nowcast.models.rain_model import PREDICTORS, RainModel, RainModelConfig, horizon
 from nowcast.sources.synthetic import Storm
 from nowcast.training.events import Event, event
-from nowcast.training.loop import Unrolled
+from nowcast.training.loop import TrainConfig, Unrolled
 from nowcast.training.loss import ordinal
 from nowcast.training.pixels import PixelConfig, draw, fit_pixels
 from nowcast.training.windows import Sampler, WindowConfig
@@ -64,3 +64,9 @@ def loss_of(model: RainModel, storm: Event) -> float:
         field, covered = window.truth()
         total += float(ordinal(margins, field, covered * coverage))
     return total
+
+
+@pytest.mark.parametrize("trust", [-0.1, 1.5])
+def test_a_share_that_is_none_is_refused(trust: float) -> None:
+    with pytest.raises(ValueError, match=f"trust must be from 0 to 1, not {trust}"):
+        TrainConfig(trust=trust)
