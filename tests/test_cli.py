@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from event_files import written
 from typer.testing import CliRunner, Result
 
 from nowcast.cli import app
@@ -154,13 +155,30 @@ def test_issue_lists_one_nowcast_per_scan_but_the_first(nowcast: Command, home: 
 @pytest.mark.usefixtures("ingested")
 class TestTrain:
     def test_it_writes_weights_that_load(self, nowcast: Command, tmp_path: Path) -> None:
-        """8 frames in and 12 out make a window of 20, which the 20 scans just hold."""
         out = tmp_path / "rain.safetensors"
-        result = nowcast("train", "--region", "all", "--out", out, "--minutes", "0.02")
+        result = nowcast("train", "--region", "all", "--out", out, "--steps", "2", "--size", "48")
         assert result.exit_code == 0, result.output
         made = load_checkpoint(out)
         assert result.stdout == f"{out}: {made.model_id}\n"
         assert made.training.frames == 20
+
+    def test_its_options_reach_the_training(self, nowcast: Command, tmp_path: Path) -> None:
+        """A model is trained, then trained on by another loss in steps of one window."""
+        first, second, logs = (tmp_path / name for name in ("first.safetensors", "second.safetensors", "logs"))
+        common = ["train", "--region", "all", "--size", "48", "--batch", "1"]
+        assert nowcast(*common, "--out", first, "--steps", "1").exit_code == 0
+        how = ["--loss", "mae", "--learning-rate", "0.0001", "--init", first, "--logs", logs]
+        result = nowcast(*common, "--out", second, "--steps", "3", *how)
+        assert result.exit_code == 0, result.output
+        rates = written(logs)["training/learning_rate"]
+        assert list(rates) == [1, 2, 3]
+        assert rates[1] == pytest.approx(0.0001 / 100)
+        assert load_checkpoint(second).model_id != load_checkpoint(first).model_id
+
+    def test_a_loss_that_does_not_exist_is_refused(self, nowcast: Command, tmp_path: Path) -> None:
+        result = nowcast("train", "--region", "all", "--out", tmp_path / "w.safetensors", "--loss", "none")
+        assert result.exit_code == 2
+        assert "loss 'none' is none of ordinal, mae" in result.stderr
 
     def test_nothing_to_learn_from_is_said(self, nowcast: Command, tmp_path: Path) -> None:
         out = tmp_path / "rain.safetensors"

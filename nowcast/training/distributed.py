@@ -89,7 +89,7 @@ def train_distributed(
         result = _fit(lesson, crew, path)
     assert result.checkpoint is not None
     with result.checkpoint.as_directory() as folder:
-        model, steps = averaged(_state_file(Path(folder), 0), config)
+        model, steps = averaged(state_file(Path(folder), 0), config)
     made = finish(parts, config, held_out, name, path, model, steps)
     result.filesystem.delete_dir(result.path)
     return made
@@ -165,7 +165,7 @@ def _trainer(lesson: Lesson, rank: int, workers: int) -> Trainer:
     kept = ray.train.get_checkpoint()
     if kept is not None:
         with kept.as_directory() as folder:
-            _take_up(trainer, Path(folder), rank)
+            take_up(trainer, Path(folder), rank)
     return trainer
 
 
@@ -181,22 +181,23 @@ def _common(trainer: Trainer, own: Progress, rank: int, workers: int) -> Progres
 def _keep(trainer: Trainer, progress: Progress, rank: int) -> None:
     """The state of all workers, one file each, in a common checkpoint that counts once this returns."""
     with TemporaryDirectory() as folder:
-        trainer.save(_state_file(Path(folder), rank))
+        trainer.save(state_file(Path(folder), rank))
         ray.train.report({"step": progress.step, "loss": progress.loss}, ray.train.Checkpoint.from_directory(folder))
     if rank == 0:
         ray.train.get_all_reported_checkpoints(ray.train.CheckpointConsistencyMode.COMMITTED)
 
 
-def _take_up(trainer: Trainer, folder: Path, rank: int) -> None:
-    """Go on from a checkpoint; a worker that it knows nothing of draws windows from its own beginning."""
-    own = _state_file(folder, rank)
+def take_up(trainer: Trainer, folder: Path, rank: int) -> None:
+    """Go on from the state in a folder; a worker that it knows nothing of draws windows from its own beginning."""
+    own = state_file(folder, rank)
     beginning = trainer.sampler.state()
-    trainer.load(own if own.exists() else _state_file(folder, 0))
+    trainer.load(own if own.exists() else state_file(folder, 0))
     if not own.exists():
         trainer.sampler.restore(beginning)
 
 
-def _state_file(folder: Path, rank: int) -> Path:
+def state_file(folder: Path, rank: int) -> Path:
+    """The file of one worker in a checkpoint's folder."""
     return folder / f"worker-{rank}.state"
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from nowcast.models.transform import normalise
 from nowcast.store.archive import Archive
 from nowcast.training.events import Event, enlarged, event, variants
 from nowcast.training.job import split, train_on
-from nowcast.training.loop import Progress, TrainConfig, Trainer, Unrolled, train
+from nowcast.training.loop import Progress, TrainConfig, Trainer, Unrolled, descents, initial, train
 from nowcast.training.loss import LOSSES, ordinal
 from nowcast.training.windows import Sampler
 
@@ -173,6 +174,50 @@ def test_an_interrupted_training_goes_on_exactly(storm: Event, tmp_path: Path) -
     assert [second.descend().loss for _ in range(4)] == losses[4:]
     for one, other in zip(whole.averaged().parameters(), second.averaged().parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_training_starts_from_the_weights_of_a_checkpoint(two_days: Archive, tmp_path: Path) -> None:
+    config = TrainConfig(TINY, WINDOWS, steps=3, batch=1)
+    path = tmp_path / "first.safetensors"
+    first = train_on([two_days], config, [date(2026, 6, 2)], "tiny", path, quiet).model.state_dict()
+    for name, value in initial(replace(config, init=path, seed=9)).state_dict().items():
+        torch.testing.assert_close(value, first[name], rtol=0, atol=0)
+    with pytest.raises(ValueError, match=r"first.safetensors is a RainModelConfig\(hidden=\(8,\)"):
+        initial(replace(config, init=path, model=replace(TINY, hidden=(9,))))
+
+
+def test_bfloat16_is_what_the_configuration_says(storm: Event) -> None:
+    """On a CPU it is off by default; the first step is of a layer that is zero, the second differs a little."""
+
+    def second_loss(bf16: bool | None) -> float:
+        trainer = Trainer(sampler(storm), TrainConfig(TINY, WINDOWS, steps=2, batch=1, bf16=bf16))
+        return [step.loss for step in descents(trainer)][1]
+
+    assert second_loss(None) == second_loss(False)
+    assert second_loss(True) != second_loss(False)
+    assert second_loss(True) == pytest.approx(second_loss(False), rel=0.05)
+
+
+def test_progress_says_what_a_step_did(storm: Event) -> None:
+    """The first of the warm-up's hundred steps, of two that are wanted."""
+    first = Trainer(sampler(storm), TrainConfig(TINY, WINDOWS, steps=2, batch=1, learning_rate=0.5)).descend()
+    assert (first.step, first.used, first.learning_rate) == (1, 0.5, 0.005)
+    assert first.gradient_norm > 0
+    assert first.windows_per_s > 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": "nothing"}, "loss 'nothing' is none of ordinal, mae"),
+        ({"batch": 0}, "batch must be positive, not 0"),
+        ({"steps": -1}, "steps must be positive, not -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
+    ],
+)
+def test_a_configuration_that_cannot_train_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**wrong)
 
 
 def test_a_loss_that_is_no_number_stops_with_where_it_came_from(storm: Event) -> None:
