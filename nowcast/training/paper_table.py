@@ -50,8 +50,8 @@ class Budget:
 class Row:
     """What was trained here: cross-entropies per sequence [nats] on the first `test_sequences` of two test sets.
 
-    Scored are the weights with the lowest loss on the first `validated` validation sequences. `partial` unless the
-    validation loss had stopped falling and all test sequences were scored.
+    Scored are the weights with the lowest loss on the first `validated` validation sequences. `partial` unless that
+    loss had stopped falling and all validation and test sequences were scored.
     """
 
     test: float
@@ -95,19 +95,19 @@ def trained(name: str, sets: dict[str, MovingMNIST], out: Path, recipe: Recipe, 
     write_curve(trainer.curve, curve_file(out, name))
     trainer.use_best()
     test, three = (score(model, sets[k], budget.test_sequences, budget.device, budget.bf16) for k in TEST_SETS)
-    scored = min(budget.test_sequences, sets["test"].count)
+    scored, validated = min(budget.test_sequences, sets["test"].count), min(recipe.validated, sets["validation"].count)
     return Row(
         test=test,
         three_digits=three,
         test_sequences=scored,
         validation=min((point.validation_loss for point in trainer.curve), default=None),
-        validated=min(recipe.validated, sets["validation"].count),
+        validated=validated,
         steps=trainer.step,
         batch=recipe.batch,
         sequences=trainer.sequences,
         minutes=trainer.seconds / 60.0,
         device=_device(budget),
-        partial=not (trainer.is_over and scored == sets["test"].count),
+        partial=not trainer.is_over or (scored, validated) != (sets["test"].count, sets["validation"].count),
     )
 
 
