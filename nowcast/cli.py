@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nowcast.cli_bench import bench
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
@@ -18,7 +19,6 @@ from nowcast.logs import configure
 from nowcast.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
 app.command()(evaluate)
@@ -180,18 +180,6 @@ def doctor(as_json: Json = False) -> None:
     show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(1)
-
-
-@bench.command()
-def parameters(as_json: Json = False) -> None:
-    """Parameter counts of the six networks in the paper's table 1, counted from modules built here."""
-    from nowcast.models.paper import paper_parameter_counts
-
-    counts = paper_parameter_counts()
-    if as_json:
-        typer.echo(json.dumps(counts))
-    else:
-        show([{"configuration": name, "parameters": count} for name, count in counts.items()], False)
 
 
 def show_scores(summary: dict[str, Any]) -> None:

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     store: str = Field("store", description="folder or s3:// URL of all stores")
     regions: Path = Field(Path("regions"), description="folder of region YAML files")
     radar_dir: Path = Field(Path("../shared/radar"), description="sample events, for the demo")
+    mnist_dir: Path = Field(Path("../shared/mnist"), description="MNIST's IDX files, for nowcast bench moving-mnist")
     quarantine: Path | None = Field(None, description="folder for refused files; beside a local store when absent")
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
