@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -66,20 +67,24 @@ def evaluate(
 
 def _show(tables: dict[str, Any]) -> None:
     """Scores at leads 6 and 12 over all events, and what they rest on."""
-    both = [f"{score} {lead}" for score in ("CSI", "bias", f"FSS {FSS_SCALE} px") for lead in ("+6", "+12")]
-    table = Table("mm/h", "method", *both, "starts +6", "pixels +6")
+    names = ("CSI", "bias", f"FSS {FSS_SCALE} px")
+    table = Table("mm/h", "method", *(f"{n}\n+6    +12" for n in names), "starts\n+6", "pixels\n+6", box=SIMPLE_HEAD)
     lines = tables["lead_scores"]["all"]
     for threshold in next(iter(tables["all"].values())):
         for name, by_threshold in tables["all"].items():
-            sixth, last = by_threshold[threshold]["6"], by_threshold[threshold]["12"]
-            fss = sixth["fss"][FSS_SCALE], last["fss"][FSS_SCALE]
-            values = (sixth["csi"], last["csi"], sixth["bias"], last["bias"], *fss)
-            shown = ("-" if v is None else f"{v:.3f}" for v in values)
-            table.add_row(threshold, name, *shown, str(lines[name]["6"]["starts"]), str(sixth["n"]))
+            both = [by_threshold[threshold][lead] for lead in ("6", "12")]
+            scores = [[cell["csi"], cell["bias"], cell["fss"][FSS_SCALE]] for cell in both]
+            shown = (" ".join("  -  " if v is None else f"{v:.3f}" for v in pair) for pair in zip(*scores, strict=True))
+            table.add_row(threshold, name, *shown, str(lines[name]["6"]["starts"]), _short(both[0]["n"]))
         table.add_section()
     Console().print(table)
     for folder, sample in tables["sample"]["events"].items():
         typer.echo(_described(folder, sample))
+
+
+def _short(count: int) -> str:
+    """A count in a few letters."""
+    return f"{count / 1e6:.1f}M" if count >= 1e6 else str(count)
 
 
 def _described(folder: str, sample: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from nowcast.verify.spatial import BANDS
 
@@ -24,6 +24,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A6A00", "#56B4E9", "#4
 """Okabe and Ito's, which colour-blind readers tell apart."""
 
 MARKERS = "osD^vPX"
+RATIOS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0, 100.0)
+"""Marks of an axis of ratios."""
+
 SHOWN_THRESHOLDS = ("0.1", "1", "5")
 """mm h-1, of the scores that also vary with scale."""
 
@@ -37,12 +40,15 @@ ERRORS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: its title, its lines, the value of a perfect forecast, and how the y axis runs."""
+    """One pair of axes: its title, its lines, the value of a perfect forecast, and where the y axis ends.
+
+    `from_0_to` is infinite where the greatest value decides.
+    """
 
     title: str
     lines: Lines
     perfect: float | None = None
-    limits: tuple[float, float] | None = None
+    from_0_to: float | None = None
     is_ratio: bool = False
 
 
@@ -50,7 +56,7 @@ def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
     """One PNG per group of scores, over all events together; the files, all in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     groups = {
-        "csi": ("Critical success index", _by_threshold(tables, "csi", limits=(0.0, 1.0)), 4),
+        "csi": ("Critical success index", _by_threshold(tables, "csi", from_0_to=np.inf), 4),
         "bias": ("Frequency bias", _by_threshold(tables, "bias", perfect=1.0, is_ratio=True), 4),
         "fss": ("Fractions skill score", _by_scale(tables, "fss"), 4),
         "pooled_csi": ("CSI of the greatest value in blocks", _by_scale(tables, "pooled_csi"), 2),
@@ -75,7 +81,7 @@ def _by_scale(tables: Tables, score: str) -> Iterator[Panel]:
         cells = {name: method[threshold].values() for name, method in tables["all"].items()}
         for scale in first[threshold]["1"][score]:
             lines = {name: [c[score][scale] for c in line] for name, line in cells.items()}
-            yield Panel(f"≥ {threshold} mm/h, {scale} px", lines, limits=(0.0, 1.0))
+            yield Panel(f"≥ {threshold} mm/h, {scale} px", lines, from_0_to=1.0)
 
 
 def _errors(tables: Tables) -> Iterator[Panel]:
@@ -83,7 +89,7 @@ def _errors(tables: Tables) -> Iterator[Panel]:
     for score, title in ERRORS.items():
         lines = {name: [cell[score] for cell in line] for name, line in by_lead.items()}
         perfect = 0.0 if score == "mean_error" else None
-        yield Panel(title, lines, perfect, (0.0, 1.0) if score == "correlation" else None)
+        yield Panel(title, lines, perfect, 1.0 if score == "correlation" else None)
 
 
 def _spectra(tables: Tables) -> Iterator[Panel]:
@@ -120,7 +126,7 @@ def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
     for k, (name, values) in enumerate(panel.lines.items()):
         line = np.array([np.nan if value is None else value for value in values])
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-        axis.plot(leads, line, label=name, markersize=3.5, linewidth=1.5, color=colour, marker=marker)
+        axis.plot(leads, line, label=name, markersize=3.5, linewidth=1.5, color=colour, marker=marker, zorder=9 - k)
     axis.set_title(panel.title, fontsize=9.5)
     axis.tick_params(labelsize=8)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -130,18 +136,21 @@ def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     if panel.is_ratio:
         _as_ratio(axis)
-    elif panel.limits is not None:
-        axis.set_ylim(*panel.limits)
+    elif panel.from_0_to is not None:
+        axis.set_ylim(0.0, panel.from_0_to if np.isfinite(panel.from_0_to) else None)
 
 
 def _as_ratio(axis: Axes) -> None:
-    """A logarithmic axis on which twice and half are equally far from one."""
+    """A logarithmic axis that shows one and all of the lines that lies above a thousandth."""
     drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axis.lines])
-    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    farthest = float(np.clip(np.abs(np.log2(drawn)).max(initial=0.5), 0.5, 6.0)) * 1.1
-    axis.set_yscale("log", base=2)
-    axis.set_ylim(2.0**-farthest, 2.0**farthest)
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    drawn = drawn[np.isfinite(drawn) & (drawn >= RATIOS[0])]
+    low, high = min(0.8, drawn.min(initial=1.0)) / 1.1, max(1.25, drawn.max(initial=1.0)) * 1.1
+    axis.set_yscale("log")
+    axis.set_ylim(low, high)
+    marks = [ratio for ratio in RATIOS if low <= ratio <= high]
+    if high / low > 20:
+        marks = [mark for mark in marks if mark not in (0.8, 1.25)]
+    axis.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axis.yaxis.set_minor_locator(NullLocator())
 
 

@@ -140,7 +140,7 @@ def rapsd(field: FloatField) -> Counts:
     Geosci. Remote Sens. 49); r is less than half that side in pixels.
     """
     ring, weight, count = _rings(field.shape)
-    power = np.square(np.abs(np.fft.rfft2(field))) / field.size * weight
+    power = np.square(np.abs(np.fft.rfft2(field.astype(np.float64)))) / field.size * weight
     sums = np.bincount(ring.ravel(), power.ravel(), minlength=len(count))[: len(count)]
     return sums / count
 
