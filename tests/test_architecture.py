@@ -35,6 +35,7 @@ RANKS = {
     "nowcast.evaluation": 4.5,
     "nowcast.replay": 4.5,
     "nowcast.pictures": 4.5,
+    "nowcast.plots": 4.5,
     "nowcast.doctor": 4.5,
     "nowcast.serving": 5,
     "nowcast.training.distributed": 5,
