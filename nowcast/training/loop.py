@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.training.loss import LOSSES
 from nowcast.training.windows import Sampler, Window, WindowConfig
@@ -30,6 +31,7 @@ class TrainConfig:
     """What is trained, on what windows, until the minutes or the steps, if any, are used up.
 
     `average` is how much of the running mean of the weights survives a step; that mean is the model that comes out.
+    `init` is a checkpoint whose weights are started from.
     """
 
     model: RainModelConfig = field(default_factory=RainModelConfig)
@@ -42,6 +44,7 @@ class TrainConfig:
     average: float = 0.99
     seed: int = 0
     device: str = "cpu"
+    init: Path | None = None
 
 
 class Unrolled(nn.Module):
@@ -66,7 +69,7 @@ class Trainer:
     def __init__(self, sampler: Sampler, config: TrainConfig, wrap: Wrap | None = None) -> None:
         torch.manual_seed(config.seed)
         self.sampler, self.config = sampler, config
-        self.model = RainModel(config.model).to(config.device)
+        self.model = initial(config).to(config.device)
         unrolled = Unrolled(self.model)
         self.unrolled = wrap(unrolled) if wrap else unrolled
         self.optimiser = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
@@ -157,6 +160,17 @@ def descents(trainer: Trainer) -> Iterator[tuple[int, float]]:
             return
         loss = trainer.descend()
         yield trainer.step, loss
+
+
+def initial(config: TrainConfig) -> RainModel:
+    """A new model, or that of `init`; ValueError when that has another architecture."""
+    model = RainModel(config.model)
+    if config.init is not None:
+        start = load_checkpoint(config.init).model
+        if start.config != config.model:
+            raise ValueError(f"{config.init} is a {start.config}, wanted is {config.model}")
+        model.load_state_dict(start.state_dict())
+    return model
 
 
 SAVE_EVERY = 100
