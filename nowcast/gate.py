@@ -20,11 +20,11 @@ class Rules:
     """When a challenger is promoted.
 
     A threshold is judged when it has `fewest_events` observed event pixels, summed over leads and starts, from
-    `fewest_starts` starts or more. Skill is CSI of counts summed over leads and starts, mean over the judged thresholds.
-    The challenger's must exceed the champion's by `margin` and every baseline's; at no threshold may its CSI be lower
-    than the champion's by more than `worst`, nor its frequency bias outside `bias`. It must be ahead of the champion in
-    the share `confidence` of `resamples` sets of starts drawn with replacement (the paired bootstrap of Efron and
-    Tibshirani 1993, chapter 16), so that no single storm promotes.
+    `fewest_starts` starts or more. Skill is CSI of counts summed over leads and starts, its mean over the judged
+    thresholds. The challenger's must exceed the champion's by more than `margin`, and every baseline's. At no judged
+    threshold may its CSI be lower than the champion's by more than `worst`, nor its frequency bias outside `bias`. It
+    must be ahead of the champion in the share `confidence` of `resamples` sets of starts, drawn with replacement (the
+    bootstrap of Efron 1979, paired by start), so that no single start promotes.
     """
 
     fewest_events: int = 1000
@@ -36,6 +36,9 @@ class Rules:
     resamples: int = 1000
 
 
+STRICT = Rules()
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether to promote, why, and the figures behind it: method -> threshold [mm h-1] -> CSI and frequency bias."""
@@ -45,7 +48,7 @@ class Verdict:
     figures: Mapping[str, Any]
 
 
-def judge(by_start: Sequence[Assessment], rules: Rules = Rules()) -> Verdict:
+def judge(by_start: Sequence[Assessment], rules: Rules = STRICT) -> Verdict:
     """The verdict on `challenger` beside `champion` and any baselines, all on the same pixels, from one set of sums per
     start."""
     if not by_start:
@@ -60,7 +63,10 @@ def judge(by_start: Sequence[Assessment], rules: Rules = Rules()) -> Verdict:
     ahead = _ahead(by_start, judged, rules)
     faults = (*_beaten(total, judged, rules), *_worse(total, judged, rules), *_biased(total, judged, rules))
     if ahead < rules.confidence:
-        faults = (*faults, f"ahead of the champion in {ahead:.0%} of resampled starts, {rules.confidence:.0%} is needed")
+        faults = (
+            *faults,
+            f"ahead of the champion in {ahead:.0%} of resampled starts, {rules.confidence:.0%} is needed",
+        )
     return Verdict(not faults, faults or (_praise(total, judged, ahead),), figures | {"ahead": round(ahead, 4)})
 
 

@@ -206,9 +206,7 @@ def shadow_forecasts(desk: Desk, archive: Archive) -> Forecasts:
     return create_forecasts(where, like.grid, like.timeline, len(like.lead_times), like.thresholds)
 
 
-def make(
-    rolling: Rolling[Any], archive: Archive, forecasts: Forecasts, slot: int, now: datetime
-) -> Nowcast | None:
+def make(rolling: Rolling[Any], archive: Archive, forecasts: Forecasts, slot: int, now: datetime) -> Nowcast | None:
     """The nowcast from a slot's scan and those before it; None when there are too few to see motion."""
     lead_times = forecasts.lead_times
     used = inputs(archive, rolling, slot)

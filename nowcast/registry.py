@@ -111,9 +111,7 @@ def pointer(registry: Location) -> Pointer:
     return _decoded(registry, objects.read(registry, POINTER))
 
 
-def promote(
-    registry: Location, model_id: str, why: str, now: datetime, instead_of: Pointer | None = None
-) -> Pointer:
+def promote(registry: Location, model_id: str, why: str, now: datetime, instead_of: Pointer | None = None) -> Pointer:
     """Make a version the champion, the one before it the previous.
 
     With `instead_of`, the pointer that the decision rests on, Overtaken is raised when there is another champion by

@@ -40,8 +40,8 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     """What the region's stores hold, and the scores: scans, issues, warm_up, missed, and score tables.
 
     `warm_up` counts scans with too few before them for a nowcast, `missed` those that should have led to one and did
-    not, among them scans that came too late. `shadow` holds the same scores over the starts that the shadow model made a
-    nowcast from as well, when there are any.
+    not, among them scans that came too late. `shadow`, where there is one, holds the same scores over the starts of both
+    the champion and the shadow.
     """
     location = settings.location(region.name)
     if not repository.exists(location.child("forecasts")):
@@ -58,9 +58,7 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores
 
 
-def _beside_shadow(
-    archive: Archive, forecasts: Forecasts, settings: Settings, location: Location
-) -> dict[str, Any]:
+def _beside_shadow(archive: Archive, forecasts: Forecasts, settings: Settings, location: Location) -> dict[str, Any]:
     if not repository.exists(location.child("shadow")):
         return {}
     shadow = open_forecasts(location.child("shadow"))

@@ -1,7 +1,7 @@
 """Fourth use case: learn from the accumulated archive, and promote what comes out only if it is better."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,11 +15,12 @@ from nowcast import champion, registry
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import by_start
-from nowcast.gate import CHALLENGER, CHAMPION, Rules, Verdict, judge, refusal
+from nowcast.gate import CHALLENGER, CHAMPION, STRICT, Rules, Verdict, judge, refusal
 from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.baselines import baselines
 from nowcast.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
+from nowcast.models.track import HISTORY
 from nowcast.registry import Pointer
 from nowcast.settings import Region, Settings
 from nowcast.store.archive import Archive, open_archive, read_slots
@@ -27,6 +28,7 @@ from nowcast.store.repository import Location
 from nowcast.training.job import split, train_on
 from nowcast.training.loop import Report, TrainConfig
 from nowcast.training.soundness import Run, complaints
+from nowcast.verify.statistics import Assessment
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class Retraining:
     train: TrainConfig
     judge: timedelta = timedelta(days=2)
     go_on: bool = False
-    rules: Rules = Rules()
+    rules: Rules = STRICT
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,15 @@ def retrain(region: Region, settings: Settings, how: Retraining, report: Report,
     window = judged_window(archive, how.judge, region.leads, shortest)
     if faults := unfit(archive, window, shortest):
         return _refused(where, None, refusal(*faults), now)
+    present = serving(where, held, archive)
     with tempfile.TemporaryDirectory(prefix="nowcast-") as folder:
-        present = serving(where, held, archive, Path(folder) / "champion")
-        config = replace(how.train, model=present.model.config, init=Path(folder) / "start.safetensors")
-        if how.go_on:
-            save_checkpoint(Path(folder) / "start.safetensors", present.name, present.model, present.training)
         path = Path(folder) / "challenger.safetensors"
+        config = _started_from(present, how.train, Path(folder)) if how.go_on else how.train
         try:
-            made = train_on(
-                [archive], config if how.go_on else how.train, [], "convlstm", path, report, before=window.before
-            )
+            made = train_on([archive], config, [], "convlstm", path, report, before=window.before)
         except FloatingPointError as error:
             return _refused(where, None, refusal(str(error)), now)
-        verdict = judge(list(_assessments(region, archive, window, made, present, how.train.device)), how.rules)
+        verdict = judge(list(_assessments(region, archive, window, made, present, config.device)), how.rules)
         registry.register(where, path, now, asdict(verdict))
     if not verdict.promote:
         return _refused(where, made.model_id, verdict, now)
@@ -107,8 +105,7 @@ def retrain(region: Region, settings: Settings, how: Retraining, report: Report,
 def judged_window(archive: Archive, judge: timedelta, leads: int, shortest: int) -> Window:
     """The newest part of the archive to judge on, at most a quarter of its scans, and the part to learn from.
 
-    Between the two lies the length of a forecast. Judged starts lie a whole forecast apart, so that no two forecasts are
-    held against the same scan.
+    Between the two lies the length of a forecast. Judged starts lie half a forecast apart.
     """
     observed = read_slots(archive).observed
     if not len(observed):
@@ -120,7 +117,8 @@ def judged_window(archive: Archive, judge: timedelta, leads: int, shortest: int)
     before = archive.timeline.time(first) - leads * archive.timeline.cadence
     parts = np.split(judged, np.flatnonzero(np.diff(judged) > 1) + 1)
     runs = tuple((int(part[0]), int(part[-1])) for part in parts if len(part))
-    starts = tuple(slot for a, b in runs for slot in range(a + 1, b - leads + 1, leads))
+    apart = max(1, leads // 2)
+    starts = tuple(slot for a, b in runs for slot in range(a + HISTORY - 1, b - leads + 1, apart))
     return Window(split(archive, [], shortest, before).learned, runs, starts, before)
 
 
@@ -133,7 +131,7 @@ def unfit(archive: Archive, window: Window, shortest: int) -> tuple[str, ...]:
     return complaints(archive, window.learned, window.judged)
 
 
-def serving(where: Location, held: Pointer, archive: Archive, folder: Path) -> Checkpoint:
+def serving(where: Location, held: Pointer, archive: Archive) -> Checkpoint:
     """The champion; when it cannot be loaded the one before it or the shipped model, as a region's actor would do."""
     for model_id in (held.champion, held.previous):
         if model_id is None:
@@ -145,9 +143,16 @@ def serving(where: Location, held: Pointer, archive: Archive, folder: Path) -> C
     return load_checkpoint(SHIPPED_WEIGHTS)
 
 
+def _started_from(present: Checkpoint, train: TrainConfig, folder: Path) -> TrainConfig:
+    """The same training from the weights of a model, of its architecture."""
+    path = folder / "start.safetensors"
+    save_checkpoint(path, present.name, present.model, present.training)
+    return replace(train, model=present.model.config, init=path)
+
+
 def _assessments(
     region: Region, archive: Archive, window: Window, made: Checkpoint, present: Checkpoint, device: str
-) -> Any:
+) -> Iterator[Assessment]:
     methods: Mapping[str, Nowcaster[Any]] = {
         CHALLENGER: ConvLSTM(made, device),
         CHAMPION: ConvLSTM(present, device),

@@ -120,7 +120,9 @@ def _stuck(of_day: Sequence[Look]) -> str:
 
 def _wild(of_day: Sequence[Look]) -> str:
     shares = [look.wild for look in of_day if look.wild > WILD_SHARE]
-    return f"wild pixels, {max(shares):.1%} of the covered, in {len(shares)} scans" if len(shares) >= FEWEST_SCANS else ""
+    return (
+        f"wild pixels, {max(shares):.1%} of the covered, in {len(shares)} scans" if len(shares) >= FEWEST_SCANS else ""
+    )
 
 
 def _other_unit(of_day: Sequence[Look], is_strange: Mapping[int, bool]) -> str:
