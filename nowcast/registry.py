@@ -160,7 +160,8 @@ def set_shadow(registry: Location, model_id: str | None, why: str, now: datetime
 def note(registry: Location, what: str, model_id: str | None, why: str, now: datetime) -> None:
     """Write down that something happened."""
     happening = Happening(isoformat(now), what, model_id, why)
-    objects.write(registry, f"events/{now:%Y%m%dT%H%M%S.%f}Z-{what}.json", _encoded(asdict(happening)))
+    name = "-".join(word for word in (f"{now:%Y%m%dT%H%M%S.%f}Z", what, model_id) if word)
+    objects.write(registry, f"events/{name}.json", _encoded(asdict(happening)))
 
 
 def happenings(registry: Location) -> list[Happening]:

@@ -40,8 +40,8 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     """What the region's stores hold, and the scores: scans, issues, warm_up, missed, and score tables.
 
     `warm_up` counts scans with too few before them for a nowcast, `missed` those that should have led to one and did
-    not, among them scans that came too late. `shadow`, where there is one, holds the same scores over the starts of both
-    the champion and the shadow.
+    not, among them scans that came too late. `shadow`, where there is one, holds the same scores over the starts that
+    it and the champion share.
     """
     location = settings.location(region.name)
     if not repository.exists(location.child("forecasts")):

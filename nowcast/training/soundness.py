@@ -26,10 +26,10 @@ or of the calm rate where that is more."""
 FEWEST_WET = 50
 """Pixels with rain that it takes to see in which unit they are."""
 
-TYPICAL_FACTOR, WEAKEST_FACTOR, ALONE_FACTOR = 5.0, 3.0, 10.0
-"""The unit is doubted when the median rate and the weakest (1 % quantile) both differ from those of all scans by the
-first two factors, in one direction, or the weakest alone by the third. Storms change the median 17-fold within a day,
-while the weakest rate that a radar shows stays."""
+UNIT_QUANTILES, UNIT_FACTORS, WEAKEST_FACTOR = (0.01, 0.5, 0.99), (3.0, 5.0, 3.0), 30.0
+"""The unit is doubted when these quantiles of the rates all differ from those of most scans by their factors, in one
+direction, or the weakest by the last: storms change the median 17-fold within a day and a lost radar the weakest
+14-fold, but not all three at once."""
 
 STRANGE_SHARE = 0.25
 """Share of a day's scans whose unit is doubted that makes the day doubtful: without one radar some look strange."""
@@ -41,13 +41,13 @@ AROUND = [(row, col) for row in (0, 1, 2) for col in (0, 1, 2) if (row, col) != 
 
 
 class Look(NamedTuple):
-    """A scan at a glance: rates in mm h-1 of its pixels with any rain, NaN where there are too few."""
+    """A scan at a glance: the share of its pixels with any rain, UNIT_QUANTILES of the rates there [mm h-1], empty when
+    they are too few, and the share of wild pixels."""
 
     day: date
     slot: int
     wet: float
-    typical: float
-    weakest: float
+    rates: tuple[float, ...]
     wild: float
     is_repeated: bool
 
@@ -85,9 +85,9 @@ def looks(archive: Archive, runs: Iterable[Run]) -> Iterator[Look]:
 def _look(day: date, slot: int, rain_rate: FloatField, coverage: BoolField, is_repeated: bool) -> Look:
     rates = rain_rate[coverage]
     wet = rates[rates > 0]
-    typical, weakest = np.quantile(wet, (0.5, 0.01)) if len(wet) >= FEWEST_WET else (np.nan, np.nan)
+    quantiles = tuple(np.quantile(wet, UNIT_QUANTILES).tolist()) if len(wet) >= FEWEST_WET else ()
     wild = (_outstanding(np.nan_to_num(rain_rate)) + np.count_nonzero(rates < 0)) / len(rates)
-    return Look(day, slot, len(wet) / len(rates), float(typical), float(weakest), wild, bool(is_repeated and len(wet)))
+    return Look(day, slot, len(wet) / len(rates), quantiles, wild, bool(is_repeated and len(wet)))
 
 
 def _outstanding(rain_rate: FloatField) -> int:
@@ -102,14 +102,14 @@ def _outstanding(rain_rate: FloatField) -> int:
 
 def _strange(everything: Sequence[Look]) -> Mapping[int, bool]:
     """Slot -> whether its rates look like another unit than those of most scans."""
-    rates = np.array([(look.typical, look.weakest) for look in everything if np.isfinite(look.typical)]).reshape(-1, 2)
-    if not len(rates):
+    known = [look for look in everything if look.rates]
+    if not known:
         return {}
-    typical, weakest = np.log(rates / np.median(rates, axis=0)).T
-    both = (np.abs(typical) > np.log(TYPICAL_FACTOR)) & (np.abs(weakest) > np.log(WEAKEST_FACTOR))
-    strange = (both & (typical * weakest > 0)) | (np.abs(weakest) > np.log(ALONE_FACTOR))
-    slots = (look.slot for look in everything if np.isfinite(look.typical))
-    return dict(zip(slots, strange.tolist(), strict=True))
+    rates = np.array([look.rates for look in known])
+    apart = np.log(rates / np.median(rates, axis=0))
+    all_of_them = (np.abs(apart) > np.log(UNIT_FACTORS)).all(axis=1) & (np.abs(np.sign(apart).sum(axis=1)) == 3)
+    strange = all_of_them | (np.abs(apart[:, 0]) > np.log(WEAKEST_FACTOR))
+    return {look.slot: bool(is_strange) for look, is_strange in zip(known, strange, strict=True)}
 
 
 def _stuck(of_day: Sequence[Look]) -> str:
@@ -127,7 +127,7 @@ def _wild(of_day: Sequence[Look]) -> str:
 
 def _other_unit(of_day: Sequence[Look], is_strange: Mapping[int, bool]) -> str:
     known = [look for look in of_day if look.slot in is_strange]
-    strange = [look.typical for look in known if is_strange[look.slot]]
+    strange = [look.rates[1] for look in known if is_strange[look.slot]]
     if len(strange) < max(FEWEST_SCANS, STRANGE_SHARE * len(known)):
         return ""
     return f"another unit, median rain {np.median(strange):.3g} mm/h in {len(strange)} scans, unlike that of most scans"
