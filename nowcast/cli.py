@@ -12,6 +12,7 @@ from rich.table import Table
 
 from nowcast.cli_bench import bench
 from nowcast.cli_evaluate import evaluate
+from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
 from nowcast.cli_train import train
@@ -21,8 +22,10 @@ from nowcast.settings import Settings
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
+app.add_typer(models, name="models")
 app.command()(evaluate)
 app.command()(train)
+app.command()(retrain)
 
 
 @app.callback()
@@ -198,6 +201,9 @@ def show_scores(summary: dict[str, Any]) -> None:
             values = [scores[threshold][lead] for lead in leads]
             table.add_row(name, threshold, *("-" if v is None else f"{v:.3f}" for v in values))
     console.print(table)
+    if "shadow" in summary:
+        console.print("beside the shadow, where both were issued:")
+        show_scores(summary["shadow"])
 
 
 def _report(taken: Any, made: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What a method forecasts from a slot of an archive, and how good methods are over many slots."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from itertools import islice
 from typing import Any
 
@@ -39,12 +40,22 @@ def evaluate(
     thresholds: tuple[float, ...],
 ) -> Assessment:
     """Sums per method over forecasts from the given slots, ascending, all methods on the same pixels."""
+    nothing: Assessment = {}
+    return reduce(merged, by_start(archive, slots, methods, leads, thresholds), nothing)
+
+
+def by_start(
+    archive: Archive,
+    slots: Iterable[int],
+    methods: Mapping[str, Nowcaster[Any]],
+    leads: int,
+    thresholds: tuple[float, ...],
+) -> Iterator[Assessment]:
+    """What `evaluate` sums up, slot by slot."""
     rollers = {name: Rolling(method) for name, method in methods.items()}
-    totals: Assessment = {}
     for slot in slots:
         fields = {name: forecast_from(archive, rolling, slot, leads) for name, rolling in rollers.items()}
-        totals = merged(totals, judge(archive, slot, fields, thresholds))
-    return totals
+        yield judge(archive, slot, fields, thresholds)
 
 
 def judge(
