@@ -68,7 +68,15 @@ def evaluate(
 def _show(tables: dict[str, Any]) -> None:
     """Scores at leads 6 and 12 over all events, and what they rest on."""
     names = ("CSI", "bias", f"FSS {FSS_SCALE} px")
-    table = Table("mm/h", "method", *(f"{n}\n+6    +12" for n in names), "starts\n+6", "pixels\n+6", box=SIMPLE_HEAD)
+    table = Table(
+        "mm/h",
+        "method",
+        *(f"{n}\n+6    +12" for n in names),
+        "starts\n+6",
+        "pixels\n+6",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
     lines = tables["lead_scores"]["all"]
     for threshold in next(iter(tables["all"].values())):
         for name, by_threshold in tables["all"].items():

@@ -58,8 +58,8 @@ def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
     groups = {
         "csi": ("Critical success index", _by_threshold(tables, "csi", from_0_to=np.inf), 4),
         "bias": ("Frequency bias", _by_threshold(tables, "bias", perfect=1.0, is_ratio=True), 4),
-        "fss": ("Fractions skill score", _by_scale(tables, "fss"), 4),
-        "pooled_csi": ("CSI of the greatest value in blocks", _by_scale(tables, "pooled_csi"), 2),
+        "fss": ("Fractions skill score", _by_scale(tables, "fss"), len(SHOWN_THRESHOLDS)),
+        "pooled_csi": ("CSI of block maxima", _by_scale(tables, "pooled_csi"), len(SHOWN_THRESHOLDS)),
         "errors": ("Rain rates pixel by pixel", _errors(tables), 4),
         "spectra": ("Spectral power, forecast over observed", _spectra(tables), 3),
     }
@@ -76,10 +76,10 @@ def _by_threshold(tables: Tables, score: str, **style: Any) -> Iterator[Panel]:
 
 
 def _by_scale(tables: Tables, score: str) -> Iterator[Panel]:
-    first = next(iter(tables["all"].values()))
-    for threshold in (t for t in SHOWN_THRESHOLDS if t in first):
-        cells = {name: method[threshold].values() for name, method in tables["all"].items()}
-        for scale in first[threshold]["1"][score]:
+    """A row of thresholds for each scale."""
+    for scale in next(iter(tables["all"].values()))[SHOWN_THRESHOLDS[0]]["1"][score]:
+        for threshold in SHOWN_THRESHOLDS:
+            cells = {name: method[threshold].values() for name, method in tables["all"].items()}
             lines = {name: [c[score][scale] for c in line] for name, line in cells.items()}
             yield Panel(f"≥ {threshold} mm/h, {scale} px", lines, from_0_to=1.0)
 
