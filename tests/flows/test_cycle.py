@@ -20,7 +20,7 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 
 YAML = "feed: {feed}\npattern: '*.h5'\ncadence: 5\nleads: 3\nmodel: advection\n"
-FLOWS = ["follow-region", "ingest", "issue", "verify"]
+FLOWS = ["follow-region", "ingest", "issue", "verify", "retrain"]
 
 
 @pytest.fixture(scope="module")
