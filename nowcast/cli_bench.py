@@ -65,12 +65,14 @@ def moving_mnist(
 
 
 def _draw(out: Path) -> None:
-    """All learning curves of a folder in one picture."""
+    """All learning curves of a folder in one picture, when there are any."""
     from nowcast.pictures_curve import learning_curves
     from nowcast.training.paper_table import PAPER_LOSSES, TABLE, curve_file, read_curve
 
     curves = {name: read_curve(curve_file(out, name)) for name in PAPER_LOSSES if curve_file(out, name).exists()}
-    learning_curves({name: curve for name, curve in curves.items() if curve}, PAPER_LOSSES, out / f"{TABLE}.png")
+    begun = {name: curve for name, curve in curves.items() if curve}
+    if begun:
+        learning_curves(begun, PAPER_LOSSES, out / f"{TABLE}.png")
 
 
 def _rows(table: dict[str, Any]) -> list[dict[str, Any]]:
