@@ -1,6 +1,7 @@
 """Every deployment and its schedule, in one place. `python -m flows.deployments` serves them all from one process."""
 
 from datetime import timedelta
+from typing import Any
 
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -8,28 +9,36 @@ from prefect.deployments.runner import RunnerDeployment
 
 from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
+from flows.retrain import retrain
 from nowcast.logs import configure
 from nowcast.settings import Settings
 
 DEFAULT_INTERVAL = timedelta(minutes=5)
+RETRAIN_AT = "30 2 * * *"
+"""Cron, UTC."""
+
 ONE_PER_REGION = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Per region: follow (started once, by hand), ingest and issue each cadence as its fallback, verify hourly."""
+    """Per region: follow (started once, by hand), ingest and issue each cadence as its fallback, verify hourly,
+    retrain daily."""
     made = []
     for name in settings.region_names():
         cadence = settings.region(name).cadence or DEFAULT_INTERVAL
-        for flow, interval in (
-            (follow_region, None),
-            (ingest_folder, cadence),
-            (issue, cadence),
-            (verify, timedelta(hours=1)),
-        ):
+        schedules: tuple[tuple[Any, timedelta | None, str | None], ...] = (
+            (follow_region, None, None),
+            (ingest_folder, cadence, None),
+            (issue, cadence, None),
+            (verify, timedelta(hours=1), None),
+            (retrain, None, RETRAIN_AT),
+        )
+        for flow, interval, cron in schedules:
             deployment = flow.to_deployment(
                 name=name,
                 parameters={"region": name},
                 interval=interval,
+                cron=cron,
                 concurrency_limit=ONE_PER_REGION,
                 tags=["nowcast", name],
             )

@@ -1,10 +1,13 @@
 """Distributed, streaming precipitation nowcasting. The public verbs load what they need when they are first used."""
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__version__ = version("nowcast")
+try:
+    __version__ = version("nowcast")
+except PackageNotFoundError:
+    __version__ = "not installed"
 
 VERBS = {
     "open_archive": "nowcast.access",

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nowcast.cli_bench import bench
 from nowcast.cli_evaluate import evaluate
+from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
 from nowcast.cli_train import train
@@ -18,11 +20,12 @@ from nowcast.logs import configure
 from nowcast.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-bench = typer.Typer(no_args_is_help=True, help="Figures about the code itself.")
 app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
+app.add_typer(models, name="models")
 app.command()(evaluate)
 app.command()(train)
+app.command()(retrain)
 
 
 @app.callback()
@@ -182,18 +185,6 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@bench.command()
-def parameters(as_json: Json = False) -> None:
-    """Parameter counts of the six networks in the paper's table 1, counted from modules built here."""
-    from nowcast.models.paper import paper_parameter_counts
-
-    counts = paper_parameter_counts()
-    if as_json:
-        typer.echo(json.dumps(counts))
-    else:
-        show([{"configuration": name, "parameters": count} for name, count in counts.items()], False)
-
-
 def show_scores(summary: dict[str, Any]) -> None:
     """Counts, and CSI by method at a few leads."""
     console = Console()
@@ -210,6 +201,9 @@ def show_scores(summary: dict[str, Any]) -> None:
             values = [scores[threshold][lead] for lead in leads]
             table.add_row(name, threshold, *("-" if v is None else f"{v:.3f}" for v in values))
     console.print(table)
+    if "shadow" in summary:
+        console.print("beside the shadow, where both were issued:")
+        show_scores(summary["shadow"])
 
 
 def _report(taken: Any, made: list[str]) -> None:

@@ -2,17 +2,24 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cli_options import bar, usage
-from nowcast.verify.statistics import Assessment, merged
+from nowcast.cli_options import bar, errors, usage
+
+if TYPE_CHECKING:
+    from nowcast.evaluation import Evaluated
 
 Events = Annotated[list[Path], typer.Option("--events", help="Folder of scans of one event; more may follow it.")]
 More = Annotated[list[Path] | None, typer.Argument(help="Further folders.", show_default=False)]
+
+FSS_SCALE = "10"
+"""Pixels."""
 
 
 def evaluate(
@@ -22,33 +29,77 @@ def evaluate(
         "champion,advection,persistence"
     ),
     model: Annotated[str, typer.Option(help="What champion stands for: default or a .safetensors file.")] = "default",
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all counts.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for plots of the scores against lead.")] = None,
+    title: Annotated[str, typer.Option(help="Words on the plots: event, credit.")] = "",
     device: str = "auto",
 ) -> None:
-    """Score methods on the same starts: four scans in, twelve leads out, a start every six scans."""
-    from nowcast import evaluation
+    """Score methods on the same starts: four scans in, twelve leads out, a start every six scans.
+
+    A folder that no forecast can be judged on is named and left out; when there is no other, the exit code is 2.
+    """
+    from nowcast import evaluation, evaluation_tables
 
     with usage():
         contestants = evaluation.methods(methods.split(","), model, device)
-        found: dict[str, Any] = {}
-        totals: Assessment = {}
+        found: dict[str, Evaluated] = {}
+        unusable: dict[str, str] = {}
         for folder in [*events, *(more or [])]:
-            with bar(None, folder.name) as step:
-                sums = evaluation.evaluate_folder(folder, contestants, lambda done, of: step(f"{done}/{of}"))
-            found[str(folder)] = evaluation.counts(sums)
-            totals = merged(totals, sums)
-            summary = {"events": found, "all": evaluation.counts(totals)}
-            if json_file is not None:
-                json_file.write_text(json.dumps(summary, indent=1) + "\n")
-    _show(summary["all"])
+            try:
+                with bar(None, folder.name) as step:
+                    one = evaluation.evaluate_folder(folder, contestants, lambda done, of: step(f"{done}/{of}"))
+                found[str(folder)] = one
+            except ValueError as error:
+                unusable[str(folder)] = str(error)
+                errors.print(f"[red]left out:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+            tables = evaluation_tables.summary(found, unusable)
+            if json_file is not None and found:
+                json_file.write_text(json.dumps(tables, indent=1) + "\n")
+        if not found:
+            raise ValueError("no folder could be evaluated")
+    _show(tables)
+    if plots is not None:
+        from nowcast.plots import plots as draw
+
+        for path in draw(tables, plots, title or f"{len(found)} event(s), {tables['sample']['all']['starts']} starts"):
+            typer.echo(path)
 
 
-def _show(scores: dict[str, Any]) -> None:
-    """CSI and bias at leads 6 and 12, summed over all events."""
-    table = Table("mm/h", "method", "CSI +6", "CSI +12", "bias +6", "bias +12", "pixels +6")
-    for threshold in next(iter(scores.values())):
-        for name, by_threshold in scores.items():
-            sixth, last = by_threshold[threshold]["6"], by_threshold[threshold]["12"]
-            values = (sixth["csi"], last["csi"], sixth["bias"], last["bias"])
-            table.add_row(threshold, name, *("-" if v is None else f"{v:.3f}" for v in values), str(sixth["n"]))
+def _show(tables: dict[str, Any]) -> None:
+    """Scores at leads 6 and 12 over all events, and what they rest on."""
+    names = ("CSI", "bias", f"FSS {FSS_SCALE} px")
+    table = Table(
+        "mm/h",
+        "method",
+        *(f"{n}\n+6    +12" for n in names),
+        "starts\n+6",
+        "pixels\n+6",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
+    lines = tables["lead_scores"]["all"]
+    for threshold in next(iter(tables["all"].values())):
+        for name, by_threshold in tables["all"].items():
+            both = [by_threshold[threshold][lead] for lead in ("6", "12")]
+            scores = [[cell["csi"], cell["bias"], cell["fss"][FSS_SCALE]] for cell in both]
+            shown = (" ".join("  -  " if v is None else f"{v:.3f}" for v in pair) for pair in zip(*scores, strict=True))
+            table.add_row(threshold, name, *shown, str(lines[name]["6"]["starts"]), _short(both[0]["n"]))
+        table.add_section()
     Console().print(table)
+    for folder, sample in tables["sample"]["events"].items():
+        typer.echo(_described(folder, sample))
+
+
+def _short(count: int) -> str:
+    """A count in a few letters."""
+    return f"{count / 1e6:.1f}M" if count >= 1e6 else str(count)
+
+
+def _described(folder: str, sample: dict[str, Any]) -> str:
+    """One event's sample, with the files skipped and the starts at which pysteps was stood in for."""
+    text = f"{folder}: {sample['scans']} scans, {sample['starts']} starts, {sample['grid']}"
+    for name, stood_in in sample["substituted"].items():
+        text += "".join(f"\n  {by} stood in for {name} at {starts} start(s)" for by, starts in stood_in.items())
+    for skipped in sample["skipped"]:
+        text += f"\n  skipped {skipped['file']}: {skipped['reason']}"
+    return text

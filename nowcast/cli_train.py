@@ -28,8 +28,14 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     loss: Annotated[str, typer.Option(help="ordinal, mae, mse, balanced-mae, balanced-mse or fourier.")] = "ordinal",
     batch: Annotated[int, typer.Option(help="Windows per step and worker.")] = 2,
-    learning_rate: Annotated[float, typer.Option(help="At its highest, after the warm-up.")] = 2e-3,
-    size: Annotated[int, typer.Option(help="Side of a window, pixels.")] = 384,
+    learning_rate: Annotated[float, typer.Option(help="At its highest, after the warm-up.")] = 1e-3,
+    size: Annotated[int, typer.Option(help="Side of a window, pixels.")] = 320,
+    first_windows: Annotated[
+        int, typer.Option(help="Windows for the first fit, of the pixel network alone; 0 for none.")
+    ] = 1200,
+    trust: Annotated[
+        float, typer.Option(help="Share of what was learned to keep; below 1 for radars that were not learned from.")
+    ] = 1.0,
     init: Annotated[Path | None, typer.Option(help="A .safetensors file whose weights are started from.")] = None,
     logs: Annotated[Path | None, typer.Option(help="Folder for TensorBoard curves.")] = None,
     workers: Annotated[
@@ -50,7 +56,8 @@ def train(
         archives = [open_archive(settings.location(region).child("archive")) for region in regions]
         days = [date.fromisoformat(day) for day in hold_out or []]
         how = {"minutes": minutes, "steps": steps, "device": device, "loss": loss, "batch": batch}
-        config = _config(size, init, learning_rate=learning_rate, **how)
+        how |= {"trust": trust, "learning_rate": learning_rate}
+        config = _config(size, init, first_windows, **how)
         with _shown(logs) as report, _job(settings, workers, cpus, storage) as job:
             made = job(archives, config, days, "convlstm", out, report)
         if logs is not None:
@@ -58,13 +65,15 @@ def train(
     typer.echo(f"{out}: {made.model_id}")
 
 
-def _config(size: int, init: Path | None, **how: Any) -> "TrainConfig":
+def _config(size: int, init: Path | None, first_windows: int, **how: Any) -> "TrainConfig":
     """A configuration on windows of that size; with `init`, of the architecture found there."""
     from nowcast.models.checkpoint import load_checkpoint
     from nowcast.training.loop import TrainConfig
+    from nowcast.training.pixels import PixelConfig
     from nowcast.training.windows import WindowConfig
 
-    config = TrainConfig(windows=WindowConfig(size=size), init=init, **how)
+    pixels = PixelConfig(windows=first_windows) if first_windows else None
+    config = TrainConfig(windows=WindowConfig(size=size), init=init, pixels=pixels, **how)
     return config if init is None else replace(config, model=load_checkpoint(init).model.config)
 
 

@@ -1,6 +1,7 @@
 """What a method forecasts from a slot of an archive, and how good methods are over many slots."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from itertools import islice
 from typing import Any
 
@@ -39,16 +40,32 @@ def evaluate(
     thresholds: tuple[float, ...],
 ) -> Assessment:
     """Sums per method over forecasts from the given slots, ascending, all methods on the same pixels."""
+    nothing: Assessment = {}
+    return reduce(merged, by_start(archive, slots, methods, leads, thresholds), nothing)
+
+
+def by_start(
+    archive: Archive,
+    slots: Iterable[int],
+    methods: Mapping[str, Nowcaster[Any]],
+    leads: int,
+    thresholds: tuple[float, ...],
+) -> Iterator[Assessment]:
+    """What `evaluate` sums up, slot by slot."""
     rollers = {name: Rolling(method) for name, method in methods.items()}
-    totals: Assessment = {}
     for slot in slots:
         fields = {name: forecast_from(archive, rolling, slot, leads) for name, rolling in rollers.items()}
-        totals = merged(totals, judge(archive, slot, fields, thresholds))
-    return totals
+        yield judge(archive, slot, fields, thresholds)
 
 
-def judge(archive: Archive, slot: int, fields: Mapping[str, FloatField], thresholds: tuple[float, ...]) -> Assessment:
+def judge(
+    archive: Archive,
+    slot: int,
+    fields: Mapping[str, FloatField],
+    thresholds: tuple[float, ...],
+    spatial: bool = False,
+) -> Assessment:
     """Sums per method of forecasts (lead, y, x) from one slot against the scans that came after it."""
     leads = len(next(iter(fields.values())))
     observed = read_frames(archive, slot + 1, slot + leads)
-    return compare_all(fields, observed.rain_rate, observed.coverage, thresholds)
+    return compare_all(fields, observed.rain_rate, observed.coverage, thresholds, spatial)

@@ -1,13 +1,15 @@
 """Second use case: every archived scan gets a nowcast, exactly one, whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 import torch
+from icechunk import IcechunkError
 
+from nowcast import champion, registry
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
@@ -17,6 +19,7 @@ from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.neighbourhood import exceedance
 from nowcast.models.rollout import Rolling
+from nowcast.registry import Pointer
 from nowcast.settings import Region, Settings
 from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_slots
@@ -30,13 +33,25 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "rain.safetensors"
 
 @dataclass
 class Desk:
-    """A region's warm model with its state; everything but the weights can be rebuilt from the archive."""
+    """A region's warm model with its state; everything but the weights can be rebuilt from the archive.
+
+    `held` says which of the registry's models are loaded: `rolling` is its champion, `shadow` its shadow.
+    """
 
     region: Region
     location: Location
     rolling: Rolling[Any]
+    device: str = "cpu"
+    shadow: Rolling[Any] | None = None
+    held: Pointer = field(default_factory=Pointer)
+    complaints: set[str] = field(default_factory=set)
     _archive: Archive | None = field(default=None, init=False)
     _forecasts: Forecasts | None = field(default=None, init=False)
+
+    @property
+    def models(self) -> Location:
+        """The region's model registry."""
+        return self.location.child("models")
 
     @property
     def archive(self) -> Archive | None:
@@ -87,7 +102,8 @@ def nowcaster(region: Region, on: str) -> Nowcaster[Any]:
 
 def desk(region: Region, settings: Settings) -> Desk:
     """A region's desk under these settings, its model loaded."""
-    return Desk(region, settings.location(region.name), Rolling(nowcaster(region, device(settings.device))))
+    on = device(settings.device)
+    return Desk(region, settings.location(region.name), Rolling(nowcaster(region, on)), on)
 
 
 def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
@@ -97,10 +113,60 @@ def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
     return method.training.strangeness(archive.sampling)
 
 
+def pick_up(desk: Desk, archive: Archive) -> None:
+    """Take over the champion and the shadow that the region's registry names, if they are others than those held.
+
+    What cannot be read or loaded, or does not fit the archive's scans, changes nothing and is logged once; a desk that
+    just started then looks for the champion before.
+    """
+    if desk.region.model != "default":
+        return
+    try:
+        named = registry.pointer(desk.models)
+    except (ValueError, OSError) as error:
+        _complain(desk, "registry cannot be read", error)
+        return
+    if named.champion != desk.held.champion:
+        _take_over(desk, archive, [named.champion] if desk.held.champion else [named.champion, named.previous])
+    if named.shadow != desk.held.shadow:
+        loaded = _loaded(desk, archive, named.shadow) if named.shadow else None
+        desk.shadow = Rolling(loaded) if loaded else None
+        desk.held = replace(desk.held, shadow=named.shadow if loaded else None)
+
+
+def _take_over(desk: Desk, archive: Archive, candidates: list[str | None]) -> None:
+    """Make the first candidate that can be loaded the desk's model; its state is built from the archive."""
+    for model_id in candidates:
+        if model_id == desk.held.champion:
+            return
+        if (loaded := _loaded(desk, archive, model_id)) is not None:
+            desk.rolling, desk.held = Rolling(loaded), replace(desk.held, champion=model_id)
+            log.info("champion taken over", region=desk.region.name, model=loaded.model_id)
+            return
+
+
+def _loaded(desk: Desk, archive: Archive, model_id: str | None) -> Nowcaster[Any] | None:
+    """A registered model, the shipped one for None; None when it is refused."""
+    try:
+        if model_id is None:
+            return nowcaster(desk.region, desk.device)
+        return champion.nowcaster(desk.models, model_id, archive.sampling, desk.device)
+    except (ValueError, OSError) as error:
+        _complain(desk, "model refused", error)
+        return None
+
+
+def _complain(desk: Desk, what: str, error: Exception) -> None:
+    if str(error) not in desk.complaints:
+        desk.complaints.add(str(error))
+        log.error(what, region=desk.region.name, reason=str(error), model=desk.rolling.nowcaster.model_id)
+
+
 def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
     """Make and publish a nowcast for every observed slot after the newest one issued, oldest first.
 
-    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it.
+    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. Each nowcast is
+    by the champion of its moment alone. When all are published, the shadow makes its own of the same slots.
     """
     archive = desk.archive
     if archive is None:
@@ -109,16 +175,40 @@ def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
     done = max(issued(forecasts), default=-1)
     made = []
     for slot in read_slots(archive).observed:
-        if slot > done and (nowcast := make(desk, archive, forecasts, int(slot), now)) is not None:
+        if slot <= done:
+            continue
+        pick_up(desk, archive)
+        if (nowcast := make(desk.rolling, archive, forecasts, int(slot), now)) is not None:
             publish(forecasts, nowcast, now)
             made.append(nowcast)
             log.info("issued", region=desk.region.name, init_time=isoformat(nowcast.init_time), model=nowcast.model)
+    if made and desk.shadow is not None:
+        _issue_shadow(desk, desk.shadow, archive, [nowcast.init_time for nowcast in made], now)
     return made
 
 
-def make(desk: Desk, archive: Archive, forecasts: Forecasts, slot: int, now: datetime) -> Nowcast | None:
+def _issue_shadow(desk: Desk, shadow: Rolling[Any], archive: Archive, times: list[datetime], now: datetime) -> None:
+    """The shadow's nowcasts, kept apart; whatever goes wrong with them is logged once and stops nothing."""
+    try:
+        kept = shadow_forecasts(desk, archive)
+        for time in times:
+            if (nowcast := make(shadow, archive, kept, archive.timeline.slot(time), now)) is not None:
+                publish(kept, nowcast, now)
+    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError, IcechunkError) as error:
+        _complain(desk, "shadow failed", error)
+
+
+def shadow_forecasts(desk: Desk, archive: Archive) -> Forecasts:
+    """Where the shadow's nowcasts are kept, laid out like the region's forecasts."""
+    where, like = desk.location.child("shadow"), desk.forecasts(archive)
+    if repository.exists(where):
+        return open_forecasts(where)
+    return create_forecasts(where, like.grid, like.timeline, len(like.lead_times), like.thresholds)
+
+
+def make(rolling: Rolling[Any], archive: Archive, forecasts: Forecasts, slot: int, now: datetime) -> Nowcast | None:
     """The nowcast from a slot's scan and those before it; None when there are too few to see motion."""
-    rolling, lead_times = desk.rolling, forecasts.lead_times
+    lead_times = forecasts.lead_times
     used = inputs(archive, rolling, slot)
     if not used:
         return None

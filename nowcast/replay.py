@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from nowcast.assess import assess, summarise
+from nowcast.assess import assess, of_newest_model, summarise
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import inputs
 from nowcast.ingest import Ingested, Outcome, ingest, intake
@@ -14,8 +14,9 @@ from nowcast.models.rollout import Rolling
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
 from nowcast.store import repository
-from nowcast.store.archive import open_archive, read_slots
-from nowcast.store.forecasts import issued, open_forecasts
+from nowcast.store.archive import Archive, open_archive, read_slots
+from nowcast.store.forecasts import Forecasts, issued, open_forecasts
+from nowcast.store.repository import Location
 
 Progress = Callable[[Ingested, list[str]], None]
 
@@ -39,7 +40,8 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     """What the region's stores hold, and the scores: scans, issues, warm_up, missed, and score tables.
 
     `warm_up` counts scans with too few before them for a nowcast, `missed` those that should have led to one and did
-    not, among them scans that came too late.
+    not, among them scans that came too late. `shadow`, where there is one, holds the same scores over the starts that
+    it and the champion share.
     """
     location = settings.location(region.name)
     if not repository.exists(location.child("forecasts")):
@@ -52,7 +54,18 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     missed = [isoformat(archive.timeline.time(slot)) for slot in waiting if inputs(archive, rolling, slot)]
     counts = {"region": region.name, "scans": len(observed), "issues": len(done), "warm_up": len(waiting) - len(missed)}
     scores = summarise(assess(archive, forecasts, baselines(device(settings.device))), forecasts)
+    scores |= _beside_shadow(archive, forecasts, settings, location)
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores
+
+
+def _beside_shadow(archive: Archive, forecasts: Forecasts, settings: Settings, location: Location) -> dict[str, Any]:
+    if not repository.exists(location.child("shadow")):
+        return {}
+    shadow = open_forecasts(location.child("shadow"))
+    if not (made := of_newest_model(shadow)):
+        return {}
+    scores = summarise(assess(archive, forecasts, baselines(device(settings.device)), shadow), forecasts)
+    return {"shadow": {"model": next(iter(made.values())), "issues": len(made)} | scores}
 
 
 def _scans(region: Region, settings: Settings) -> int:

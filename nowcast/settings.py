@@ -65,7 +65,11 @@ class Region(BaseModel):
     box: Box | None = Field(None, description="keep only this part of each scan")
     leads: int = Field(12, ge=1, le=144, description="nowcast steps, one cadence each")
     thresholds: tuple[float, ...] = Field((0.1, 1.0, 5.0), description="mm h-1 of probabilities and scores")
-    model: str = Field("default", description="default, advection, persistence, or a .safetensors file")
+    model: str = Field(
+        "default",
+        description="default (the champion of the region's registry, the shipped weights before there is one), "
+        "advection, persistence, or a .safetensors file",
+    )
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
     poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
@@ -78,6 +82,7 @@ class Settings(BaseSettings):
     store: str = Field("store", description="folder or s3:// URL of all stores")
     regions: Path = Field(Path("regions"), description="folder of region YAML files")
     radar_dir: Path = Field(Path("../shared/radar"), description="sample events, for the demo")
+    mnist_dir: Path = Field(Path("../shared/mnist"), description="MNIST's IDX files, for nowcast bench moving-mnist")
     quarantine: Path | None = Field(None, description="folder for refused files; beside a local store when absent")
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
@@ -112,6 +117,10 @@ class Settings(BaseSettings):
     def location(self, region: str) -> Location:
         """Where the region's archive and forecasts lie."""
         return Location(self.store, S3(self.s3_endpoint_url, self.s3_region)).child(region)
+
+    def models(self, region: str) -> Location:
+        """Where the region's model registry lies."""
+        return self.location(region).child("models")
 
     def quarantine_folder(self, region: str) -> Path:
         """Where the region's refused files go."""

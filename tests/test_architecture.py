@@ -24,6 +24,8 @@ RANKS = {
     "nowcast.store": 2,
     "nowcast.training": 3,
     "nowcast.registry": 3,
+    "nowcast.gate": 3,
+    "nowcast.champion": 3.5,
     "nowcast.forecast": 2.5,
     "nowcast.settings": 3,
     "nowcast.ingest": 4,
@@ -34,7 +36,9 @@ RANKS = {
     "nowcast.access": 4,
     "nowcast.evaluation": 4.5,
     "nowcast.replay": 4.5,
+    "nowcast.retrain": 4.5,
     "nowcast.pictures": 4.5,
+    "nowcast.plots": 4.5,
     "nowcast.doctor": 4.5,
     "nowcast.serving": 5,
     "nowcast.training.distributed": 5,
@@ -48,7 +52,7 @@ RANKS = {
 LOWEST_IMPORTER_OF_SETTINGS = 4
 
 COMMAND_LINE = ("nowcast.cli", "nowcast.demo", "nowcast.__main__")
-TORCH = ("nowcast.models", "nowcast.training", "nowcast.serving", "nowcast.issue")
+TORCH = ("nowcast.models", "nowcast.training", "nowcast.serving", "nowcast.issue", "nowcast.retrain")
 
 ONLY_IN = {
     "prefect": ("flows",),

@@ -156,7 +156,9 @@ def test_issue_lists_one_nowcast_per_scan_but_the_first(nowcast: Command, home: 
 class TestTrain:
     def test_it_writes_weights_that_load(self, nowcast: Command, tmp_path: Path) -> None:
         out = tmp_path / "rain.safetensors"
-        result = nowcast("train", "--region", "all", "--out", out, "--steps", "2", "--size", "48")
+        result = nowcast(
+            "train", "--region", "all", "--out", out, "--steps", "2", "--size", "48", "--first-windows", "2"
+        )
         assert result.exit_code == 0, result.output
         made = load_checkpoint(out)
         assert result.stdout == f"{out}: {made.model_id}\n"
@@ -165,7 +167,7 @@ class TestTrain:
     def test_its_options_reach_the_training(self, nowcast: Command, tmp_path: Path) -> None:
         """A model is trained, then trained on by another loss in steps of one window."""
         first, second, logs = (tmp_path / name for name in ("first.safetensors", "second.safetensors", "logs"))
-        common = ["train", "--region", "all", "--size", "48", "--batch", "1"]
+        common = ["train", "--region", "all", "--size", "48", "--batch", "1", "--first-windows", "0"]
         assert nowcast(*common, "--out", first, "--steps", "1").exit_code == 0
         how = ["--loss", "mae", "--learning-rate", "0.0001", "--init", first, "--logs", logs]
         result = nowcast(*common, "--out", second, "--steps", "3", *how)

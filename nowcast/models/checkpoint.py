@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from nowcast.core.types import Sampling
@@ -96,7 +97,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     model = RainModel(RainModelConfig(**config))
     try:
         model.load_state_dict(load(weights))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise ValueError(f"{path}: {error}") from error
     training = about["training"]
     training |= {key: tuple(training[key]) for key in ("span", "held_out")}

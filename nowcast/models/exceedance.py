@@ -15,9 +15,9 @@ RATES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0)
 BEYOND = 1.5
 """The field may exceed the last rate by half of the last interval, which it reaches in dB."""
 
-
-AREA = 1.1
-"""Forecast over observed area of each rate: a little too much rain has the better chance of a hit."""
+AREA_GROWTH = 0.2
+"""How much more area than was observed a forecast shows after an hour. The less certain the place, the more hits does a
+little too much rain gain for its false alarms."""
 
 SAMPLE = 200_000
 """Pixels that are enough to find the bar from."""
@@ -33,24 +33,29 @@ def falling(margins: Tensor) -> Tensor:
     return margins.cummin(dim=1).values
 
 
-def matched(margins: Tensor, field: Tensor, coverage: Tensor) -> Tensor:
-    """Margins whose sign gives each rate the area that `field` (b, 1, y, x) has above it, times `AREA`.
+def area(minutes: float) -> float:
+    """Forecast over observed area after so many minutes."""
+    return 1.0 + AREA_GROWTH * min(minutes / 60.0, 1.0)
+
+
+def matched(margins: Tensor, field: Tensor, coverage: Tensor, area: float) -> Tensor:
+    """Margins whose sign gives each rate the area that `field` (b, 1, y, x) has above it, times `area`.
 
     Which pixels are likeliest comes from the margins, how many from what was observed: probability matching (Ebert
     2001, Mon. Wea. Rev. 129). Only covered pixels count; of a large grid a regular sample of them.
     """
-    cuts = [_cuts(*member) for member in zip(margins, field, coverage > 0, strict=True)]
+    cuts = [_cuts(*member, area) for member in zip(margins, field, coverage > 0, strict=True)]
     return falling(margins - torch.stack(cuts)[:, :, None, None])
 
 
-def _cuts(margins: Tensor, field: Tensor, covered: Tensor) -> Tensor:
+def _cuts(margins: Tensor, field: Tensor, covered: Tensor, area: float) -> Tensor:
     """One bar per rate (k,) from margins (k, y, x), field and covered (1, y, x)."""
     known, ranked = field[covered], margins[:, covered[0]]
     every = max(1, len(known) // SAMPLE)
     known, ranked = known[::every], ranked[:, ::every]
     bars = []
     for level, values in zip(levels().to(field).flatten(), ranked, strict=True):
-        count = min(round(AREA * int((known >= level).sum())), len(values))
+        count = min(round(area * int((known >= level).sum())), len(values))
         bars.append(values.kthvalue(len(values) + 1 - count).values if count else margins.new_tensor(torch.inf))
     return torch.stack(bars).clamp(max=1e4)
 

@@ -5,6 +5,7 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,20 @@ SCANS = 3
 
 LEADS = 12
 
+LARGEST = 7_000_000
+"""Pixels that pysteps works on at once; S-PROG takes about 750 bytes for each."""
+
+OVERLAP = 128
+"""Pixels beyond a part of a large grid that are seen as well: rain moves less in twelve steps of two minutes."""
+
 Frames = tuple[FloatField, ...]
-Extrapolator = Callable[[NDArray[np.float64], NDArray[np.float64], Frames], NDArray[np.float64]]
+Part = tuple[slice, ...]
+"""Rows and columns."""
+
+Method = Callable[[Frames], FloatField]
+
+FAILURES = (ValueError, RuntimeError, ArithmeticError, IndexError, TypeError)
+"""What pysteps raises where there is too little rain for it."""
 
 
 class PystepsPeer:
@@ -38,8 +51,8 @@ class PystepsPeer:
             raise ValueError(f"no pysteps method {name!r}, there are {', '.join(EXTRAPOLATORS)}")
         if find_spec("pysteps") is None:
             raise ValueError(f"method {name} needs pysteps: pip install -r requirements-peer.txt")
+        self.name = name
         self.model_id = f"pysteps-{name}"
-        self._extrapolate = EXTRAPOLATORS[name]
 
     def observe(
         self, state: Frames | None, rain_rate: FloatField, coverage: BoolField, sampling: Sampling = USUAL
@@ -51,15 +64,77 @@ class PystepsPeer:
 
     def forecast(self, state: Frames) -> Iterator[FloatField]:
         """Rain rates [mm h-1] (y, x) at lead 1 .. 12; NaN where the air comes from outside the coverage."""
-        if not np.any(state[-1] >= DB_FLOOR):
-            yield from (state[-1] for _ in range(LEADS))
-            return
-        decibels = np.stack([_decibels(frame) for frame in state])
-        velocity = _call("pysteps.motion.lucaskanade", "dense_lucaskanade", decibels)
-        advected = _advected(state[-1], velocity)
-        fields = self._extrapolate(decibels, velocity, state)
-        for field, known in zip(fields, np.isfinite(advected), strict=True):
-            yield np.where(known, np.nan_to_num(field), np.nan).astype(np.float32)
+        yield from self.attempt(state)[1]
+
+    def attempt(self, state: Frames) -> tuple[str, FloatField]:
+        """The method that could, and its rain rates [mm h-1] (lead, y, x).
+
+        Where pysteps fails, as it does on scans without rain, a simpler method stands in: lk, then persistence. A large
+        grid is worked on in parts, and the simplest method that any part needed is named.
+        """
+        whole, simplest = np.empty((LEADS, *state[-1].shape), np.float32), 0
+        for seen, kept in parts(state[-1].shape):
+            step, fields = self._attempt(tuple(frame[seen] for frame in state))
+            within = tuple(slice(k.start - s.start, k.stop - s.start) for s, k in zip(seen, kept, strict=True))
+            whole[:, *kept] = fields[:, *within]
+            simplest = max(simplest, step)
+        return LADDER[simplest], whole
+
+    def _attempt(self, state: Frames) -> tuple[int, FloatField]:
+        for step in range(LADDER.index(self.name), len(LADDER) - 1):
+            try:
+                return step, EXTRAPOLATORS[LADDER[step]](state)
+            except FAILURES:
+                continue
+        return len(LADDER) - 1, np.broadcast_to(state[-1], (LEADS, *state[-1].shape))
+
+
+def parts(shape: tuple[int, ...], largest: int = LARGEST, overlap: int = OVERLAP) -> Iterator[tuple[Part, Part]]:
+    """Rows and columns that a method sees, and those of its forecast that are kept: together every pixel once.
+
+    The longer side is halved until a part has at most `largest` pixels; it sees `overlap` pixels beyond what is kept.
+    """
+    counts = [1, 1]
+    while np.prod(sides := [-(-side // n) for side, n in zip(shape, counts, strict=True)]) > largest:
+        counts[sides.index(max(sides))] *= 2
+    cuts = [np.linspace(0, side, n + 1).astype(int).tolist() for side, n in zip(shape, counts, strict=True)]
+    for kept in product(*([slice(*pair) for pair in pairwise(cut)] for cut in cuts)):
+        yield (
+            tuple(
+                slice(max(0, k.start - overlap), min(side, k.stop + overlap))
+                for k, side in zip(kept, shape, strict=True)
+            ),
+            kept,
+        )
+
+
+def _lk(state: Frames) -> FloatField:
+    return _advected(state[-1], _velocity(state))
+
+
+def _sprog(state: Frames) -> FloatField:
+    """S-PROG (Seed 2003), which knows no coverage: where air comes from outside it is told by extrapolation."""
+    velocity = _velocity(state)
+    known = np.isfinite(_advected(state[-1], velocity))
+    decibels = np.stack([_decibels(frame) for frame in state])
+    found = _call("pysteps.nowcasts.sprog", "forecast", decibels, velocity, LEADS, precip_thr=RAIN_DB)
+    if not np.isfinite(found).any():
+        raise ValueError("S-PROG gave nothing but NaN")
+    return np.stack([_rain_rate(field, covered) for field, covered in zip(found, known, strict=True)])
+
+
+def _rain_rate(decibels: NDArray[np.float64], known: BoolField) -> FloatField:
+    """mm h-1; dry where S-PROG gives nothing, NaN where nothing is known."""
+    rain_rate = from_db(np.nan_to_num(decibels, nan=DRY_DB))
+    return np.where(known, np.where(decibels >= RAIN_DB, rain_rate, np.float32(0.0)), np.float32(np.nan))
+
+
+def _velocity(state: Frames) -> NDArray[np.float64]:
+    """Pixels per step along (columns, rows); ValueError when the newest scan is dry."""
+    if not np.any(state[-1] >= DB_FLOOR):
+        raise ValueError("no rain to follow")
+    decibels = np.stack([_decibels(frame) for frame in state])
+    return _call("pysteps.motion.lucaskanade", "dense_lucaskanade", decibels)
 
 
 def _decibels(rain_rate: FloatField) -> NDArray[np.float64]:
@@ -68,22 +143,10 @@ def _decibels(rain_rate: FloatField) -> NDArray[np.float64]:
     return decibels
 
 
-def _advected(rain_rate: FloatField, velocity: NDArray[np.float64]) -> NDArray[np.float64]:
+def _advected(rain_rate: FloatField, velocity: NDArray[np.float64]) -> FloatField:
     options = {"allow_nonfinite_values": True}
-    return _call("pysteps.nowcasts.extrapolation", "forecast", rain_rate, velocity, LEADS, extrap_kwargs=options)
-
-
-def _lk(_: NDArray[np.float64], velocity: NDArray[np.float64], state: Frames) -> NDArray[np.float64]:
-    return _advected(state[-1], velocity)
-
-
-def _sprog(decibels: NDArray[np.float64], velocity: NDArray[np.float64], state: Frames) -> NDArray[np.float64]:
-    """S-PROG (Seed 2003); Lucas-Kanade alone until there are three scans."""
-    if len(state) < SCANS:
-        return _lk(decibels, velocity, state)
-    found = _call("pysteps.nowcasts.sprog", "forecast", decibels, velocity, LEADS, precip_thr=RAIN_DB)
-    rain_rate = from_db(np.nan_to_num(found, nan=DRY_DB))
-    return np.where(found < RAIN_DB, 0.0, rain_rate)
+    found = _call("pysteps.nowcasts.extrapolation", "forecast", rain_rate, velocity, LEADS, extrap_kwargs=options)
+    return found.astype(np.float32, copy=False)
 
 
 def _call(module: str, function: str, *arguments: Any, **options: Any) -> NDArray[np.float64]:
@@ -93,4 +156,7 @@ def _call(module: str, function: str, *arguments: Any, **options: Any) -> NDArra
     return result
 
 
-EXTRAPOLATORS: dict[str, Extrapolator] = {"lk": _lk, "sprog": _sprog}
+EXTRAPOLATORS: dict[str, Method] = {"lk": _lk, "sprog": _sprog}
+
+LADDER = ("sprog", "lk", "persistence")
+"""Each is stood in for by the next."""

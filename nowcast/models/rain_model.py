@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d, gelu, interpolate, pad, pixel_unshuf
 from nowcast.core.types import USUAL, Sampling
 from nowcast.models import cascade
 from nowcast.models.encoder_forecaster import EncoderForecaster, LayerStates, NetworkConfig, carried
-from nowcast.models.exceedance import RATES, falling, field_from, levels, matched
+from nowcast.models.exceedance import RATES, area, falling, field_from, levels, matched
 from nowcast.models.motion import advect, advect_covered, extend
 
 INPUT_FIELDS = 3
@@ -39,6 +39,9 @@ MEMORY = 0.5
 
 STEEPNESS = 12.0
 """Logits per unit of the normalised field, before anything is learned."""
+
+SCALE = 10.0
+"""Predictors are about a tenth; the pixel network sees them about one."""
 
 Pixels = tuple[slice, slice]
 """Rows and columns."""
@@ -94,7 +97,20 @@ class RainModel(nn.Module):
         self.config = config
         self.embed = nn.Conv2d(INPUT_FIELDS * config.patch**2 + 2, config.embedding, 1)
         self.network = EncoderForecaster(config.network)
+        for parameter in self.network.output.parameters():
+            nn.init.zeros_(parameter)
         self.pixels = PixelNetwork(PREDICTORS + config.context, config.pixel)
+
+    @torch.no_grad()
+    def drawn_back(self, trust: float) -> "RainModel":
+        """The model with only that share of what it adds to the cascade, changed in place; 0 is the cascade alone.
+
+        What was learned from few radars holds less on others: the mean of first and trained weights is the better guess
+        there (Wortsman et al. 2022, arXiv:2109.01903), here taken for the last layers, which start at zero.
+        """
+        for parameter in self.pixels.ends():
+            parameter.mul_(trust)
+        return self
 
     def start(self, field: Tensor, sampling: Sampling = USUAL) -> RainState:
         """The state before the first frame, on the grid of `field` (b, 1, y, x)."""
@@ -125,10 +141,11 @@ class RainModel(nn.Module):
     def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
         """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""
         displacement = torch.zeros_like(state.flow)
-        for margins, coverage in self.margins(state):
+        for lead, (margins, coverage) in enumerate(self.margins(state)):
             displacement = extend(displacement, state.flow)
             moved, _ = advect_covered(state.field, state.coverage, displacement)
-            yield field_from(matched(margins, moved, coverage)), coverage
+            minutes = (lead + 1) * state.sampling.minutes
+            yield field_from(matched(margins, moved, coverage, area(minutes))), coverage
 
     def margins(
         self, state: RainState, wanted: Sequence[int] | None = None, pixels: Pixels = EVERY
@@ -140,7 +157,7 @@ class RainModel(nn.Module):
         """
         patch_flow = self._patch_flow(state.flow)
         contexts = self.network.forecast(state.layers, lambda v: advect(v, patch_flow))
-        for lead, known, displacement in _leads(state):
+        for lead, known, displacement in predictors(state):
             context = next(contexts)
             if wanted is not None and lead not in wanted:
                 continue
@@ -148,7 +165,7 @@ class RainModel(nn.Module):
                 moved, coverage = advect_covered(known, state.coverage, displacement)
             context = self._upsampled(context, moved)
             moved, context, coverage = (v[(..., *pixels)] for v in (moved, context, coverage))
-            yield self.pixels(moved, context, lead, state.sampling), coverage
+            yield self.pixels(moved, context, moved.new_tensor([horizon(lead, state.sampling)])), coverage
             if wanted is not None and lead == wanted[-1]:
                 return
 
@@ -190,21 +207,32 @@ class PixelNetwork(nn.Module):
         self.first = nn.Conv2d(inputs, first, 1)
         self.second = nn.Conv2d(first, second, 1)
         self.last = nn.Conv2d(second, len(RATES), 1)
-        told = nn.Linear(16, 2 * first + len(RATES))
-        self.lead = nn.Sequential(nn.Linear(3, 16), nn.GELU(), told)
-        for parameter in (*self.last.parameters(), *told.parameters()):
+        self.lead = nn.Sequential(nn.Linear(3, 16), nn.GELU())
+        self.modulation = nn.Linear(16, 2 * first)
+        self.fade = nn.Linear(16, len(RATES))
+        for parameter in (*self.ends(), *self.modulation.parameters()):
             nn.init.zeros_(parameter)
 
-    def forward(self, moved: Tensor, context: Tensor, lead: int, sampling: Sampling) -> Tensor:
-        """(b, k, y, x) from predictors (b, PREDICTORS, y, x), the cascade first, and context (b, c, y, x)."""
-        described = (math.log(lead * sampling.minutes / 30.0), *_described(sampling))
-        told = self.lead(moved.new_tensor(described))
-        scale, shift, fade = torch.split(told, [self.first.out_channels, self.first.out_channels, len(RATES)])
-        hidden = self.first(torch.cat([moved, context], dim=1))
-        hidden = gelu(hidden * (1 + scale[:, None, None]) + shift[:, None, None])
+    def ends(self) -> Iterator[nn.Parameter]:
+        """What leaves the cascade's margins as they are when it is zero."""
+        yield from self.last.parameters()
+        yield from self.fade.parameters()
+
+    def forward(self, moved: Tensor, context: Tensor, horizon: Tensor) -> Tensor:
+        """(b, k, y, x) from predictors (b, PREDICTORS, y, x), the cascade first, context (b, c, y, x) and horizon
+        (1 or b, 3), as `horizon` gives it."""
+        told = self.lead(horizon)
+        scale, shift = self.modulation(told)[..., None, None].chunk(2, dim=1)
+        hidden = self.first(torch.cat([SCALE * moved, context], dim=1))
+        hidden = gelu(hidden * (1 + scale) + shift)
         learned = self.last(gelu(self.second(hidden)))
-        plain = STEEPNESS * (moved[:, :1] - levels().to(moved)) * torch.exp(fade)[:, None, None]
+        plain = STEEPNESS * (moved[:, :1] - levels().to(moved)) * torch.exp(self.fade(told))[..., None, None]
         return falling(plain + learned)
+
+
+def horizon(lead: int, sampling: Sampling) -> tuple[float, float, float]:
+    """What the pixel network is told of the time and space it forecasts over."""
+    return math.log(lead * sampling.minutes / 30.0), *_described(sampling)
 
 
 def _described(sampling: Sampling) -> tuple[float, float]:
@@ -213,7 +241,7 @@ def _described(sampling: Sampling) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _leads(state: RainState) -> Iterator[tuple[int, Tensor, Tensor]]:
+def predictors(state: RainState) -> Iterator[tuple[int, Tensor, Tensor]]:
     """(lead, predictors, displacement) at lead 1, 2, ... without end; the predictors are still to be moved."""
     known, now, before, coefficients = _predictors(state)
     displacement = torch.zeros_like(state.flow)

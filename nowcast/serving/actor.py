@@ -10,7 +10,7 @@ import torch
 from ray.actor import ActorHandle
 
 from nowcast.core.timeline import isoformat
-from nowcast.issue import desk, issue_due, strangeness
+from nowcast.issue import desk, issue_due, pick_up, strangeness
 from nowcast.logs import configure
 from nowcast.settings import Region, Settings
 
@@ -30,11 +30,15 @@ class RegionActor:
         return [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC))]
 
     def status(self) -> dict[str, Any]:
-        """Process id, model, device and how unlike its training the region's scans are."""
-        archive, method = self.desk.archive, self.desk.rolling.nowcaster
+        """Process id, model, shadow model and how unlike its training the region's scans are."""
+        archive = self.desk.archive
+        if archive is not None:
+            pick_up(self.desk, archive)
+        method, shadow = self.desk.rolling.nowcaster, self.desk.shadow
         return {
             "pid": os.getpid(),
             "model": method.model_id,
+            "shadow": shadow.nowcaster.model_id if shadow else "",
             "warning": strangeness(method, archive) if archive else "",
         }
 

@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from nowcast.models.checkpoint import Checkpoint
 from nowcast.store.archive import Archive, open_archive
 from nowcast.store.repository import Location
-from nowcast.training.job import Parts, events, finish, prepare
+from nowcast.training.job import Parts, events, finish, first_fit, learnable, prepare
 from nowcast.training.loop import Progress, Report, TrainConfig, Trainer, averaged, descents
 from nowcast.training.windows import Sampler
 
@@ -81,6 +81,8 @@ def train_distributed(
     """
     parts = prepare(archives, config, held_out, before)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if config.pixels is not None:
+        config = first_fit(parts, learnable(parts, config), config, held_out, path)
     init = config.init and config.init.absolute()
     with _relayed(report) as reports:
         lesson = Lesson(_runs(parts), replace(config, init=init), crew.save_every, reports)

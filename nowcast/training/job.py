@@ -1,12 +1,14 @@
 """From archives to a scored checkpoint."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
+import structlog
+import torch
 
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import evaluate
@@ -16,12 +18,18 @@ from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rain_model import RainModel
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.training.events import Event, event, variants
-from nowcast.training.loop import Report, TrainConfig, train
+from nowcast.training.loop import Report, TrainConfig, initial, train
+from nowcast.training.pixels import fit_pixels
 from nowcast.training.windows import Sampler
 from nowcast.verify.scores import Table, csi_table
 from nowcast.verify.statistics import Assessment, merged
 
+log = structlog.get_logger()
+
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+FIRST = ".first.safetensors"
+"""Suffix of the weights after the first fit."""
+
 STRIDE = 4
 """A held-out nowcast is made from every fourth slot."""
 
@@ -76,11 +84,11 @@ def train_on(
     The state is kept in `path` with the suffix .state until the end: an interrupted training goes on from there.
     """
     parts = prepare(archives, config, held_out, before)
-    shortest = config.windows.shortest
-    learned = [one for archive, part in parts for one in events(archive, part.learned, shortest)]
+    learned = learnable(parts, config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = first_fit(parts, learned, config, held_out, path)
     sampler = Sampler(learned, config.windows, config.seed)
     keep = path.with_suffix(".state")
-    path.parent.mkdir(parents=True, exist_ok=True)
     model, steps = train(sampler, config, report, keep)
     made = finish(parts, config, held_out, name, path, model, steps)
     keep.unlink()
@@ -98,12 +106,49 @@ def prepare(
     return parts
 
 
+def learnable(parts: Parts, config: TrainConfig) -> list[Event]:
+    """The events to learn from."""
+    shortest = config.windows.shortest
+    return [one for archive, part in parts for one in events(archive, part.learned, shortest)]
+
+
+def first_fit(
+    parts: Parts, learned: Sequence[Event], config: TrainConfig, held_out: Sequence[date], path: Path
+) -> TrainConfig:
+    """The configuration to go on with after the first fit, if any, whose weights lie beside `path` until the end."""
+    if config.pixels is None:
+        return config
+    first = path.with_suffix(FIRST)
+    if not first.exists():
+        torch.manual_seed(config.seed)
+        model = initial(config)
+        fit_pixels(model, Sampler(learned, config.windows, config.seed), config.pixels, _log_tenths())
+        save_checkpoint(first, "first", model, _about(parts, config, held_out, 0))
+    return replace(config, init=first, pixels=None)
+
+
+def _log_tenths() -> Callable[[float, float], None]:
+    """A report that logs every tenth of the way."""
+    tenth = 0
+
+    def report(share: float, loss: float) -> None:
+        nonlocal tenth
+        if int(10 * share) > tenth:
+            tenth = int(10 * share)
+            log.info("first fit", share=round(share, 2), loss=round(loss, 4))
+
+    return report
+
+
 def finish(
     parts: Parts, config: TrainConfig, held_out: Sequence[date], name: str, path: Path, model: RainModel, steps: int
 ) -> Checkpoint:
     """Score a trained model on the held-out runs and write it to `path`."""
+    model = model.drawn_back(config.trust)
     unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
     scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
+    for left in (path.with_suffix(FIRST), path.with_suffix(FIRST).with_suffix(".json")):
+        left.unlink(missing_ok=True)
     return save_checkpoint(path, name, model, scored)
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.training.loss import LOSSES
-from nowcast.training.windows import Sampler, Window, WindowConfig
+from nowcast.training.pixels import PixelConfig
+from nowcast.training.windows import Sampler, Window, WindowConfig, encoded
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class TrainConfig:
     """What is trained, on what windows, until the minutes or the steps, if any, are used up.
 
     `average` is how much of the running mean of the weights survives a step; that mean is the model that comes out.
+    `pixels` is how the pixel network is fitted first, and `trust` how much of what was learned is kept in the end (see
+    RainModel.drawn_back); both are for whoever trains from the start, not for one `Trainer`.
     `init` is a checkpoint whose weights are started from. `bf16` runs the model in bfloat16; on CUDA alone when None.
     ValueError for a loss that is not in LOSSES, and for a batch, minutes, steps or learning rate that is not positive.
     """
@@ -59,6 +62,8 @@ class TrainConfig:
     seed: int = 0
     device: str = "cpu"
     init: Path | None = None
+    pixels: PixelConfig | None = None
+    trust: float = 1.0
     bf16: bool | None = None
 
     def __post_init__(self) -> None:
@@ -68,6 +73,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be positive, not {value}")
+        if not 0 <= self.trust <= 1:
+            raise ValueError(f"trust must be from 0 to 1, not {self.trust}")
 
 
 class Unrolled(nn.Module):
@@ -79,9 +86,7 @@ class Unrolled(nn.Module):
 
     def forward(self, window: Window) -> tuple[Tensor, Tensor]:
         """Margins (b, leads, k, y, x) and coverage (b, leads, 1, y, x) at the window's leads."""
-        state = self.model.start(window.field[:, 0], window.sampling)
-        for t in range(window.inputs):
-            state = self.model.observe(state, window.field[:, t], window.coverage[:, t], window.flow[:, t])
+        state = encoded(self.model, window)
         margins, coverage = zip(*self.model.margins(state, window.leads, window.pixels), strict=True)
         return torch.stack(margins, dim=1), torch.stack(coverage, dim=1)
 

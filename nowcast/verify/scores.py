@@ -1,10 +1,18 @@
-"""Scores as formulas over sums. Where a score is undefined, as CSI is without any event, it is NaN."""
+"""Scores as formulas over sums. Where a score is undefined, as CSI is without any event, it is NaN.
+
+docs/evaluation.md has each formula with its source.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from nowcast.verify.statistics import Assessment, Counts, Sums
+from nowcast.verify.part import Counts
+from nowcast.verify.spatial import Spatial
+from nowcast.verify.statistics import Assessment, Sums
+
+VANISHING = 1e-12
+"""A variance this small beside the mean square is rounding."""
 
 
 def csi(sums: Sums) -> Counts:
@@ -22,6 +30,16 @@ def far(sums: Sums) -> Counts:
     return _ratio(sums.false_alarms, sums.hits + sums.false_alarms)
 
 
+def hss(sums: Sums) -> Counts:
+    """Heidke skill score, (lead, threshold): right beyond chance over all beyond chance (Heidke 1926).
+
+    Undefined where forecast and observation are both dry, or both wet, everywhere.
+    """
+    a, b, c = sums.hits, sums.false_alarms, sums.misses
+    d = sums.pixels[:, None] - a - b - c
+    return _ratio(2 * (a * d - b * c), (a + c) * (c + d) + (a + b) * (b + d))
+
+
 def frequency_bias(sums: Sums) -> Counts:
     """Forecast events over observed events, (lead, threshold)."""
     return _ratio(sums.hits + sums.false_alarms, sums.hits + sums.misses)
@@ -37,8 +55,50 @@ def mean_absolute_error(sums: Sums) -> Counts:
     return _ratio(sums.absolute_error, sums.pixels)
 
 
-BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias}
-BY_LEAD = {"mean_absolute_error": mean_absolute_error, "mean_error": mean_error}
+def mean_squared_error(sums: Sums) -> Counts:
+    """Mean squared difference of rain rates [mm2 h-2], (lead,): the rainfall-MSE of Shi et al. 2015."""
+    return _ratio(sums.squared_error, sums.pixels)
+
+
+def root_mean_squared_error(sums: Sums) -> Counts:
+    """Root of the mean squared difference of rain rates [mm h-1], (lead,)."""
+    return np.sqrt(mean_squared_error(sums))
+
+
+def correlation(sums: Sums) -> Counts:
+    """Pearson's correlation of rain rates over all pixels of all cases, (lead,); undefined where either is constant."""
+    n, f, o = sums.pixels, sums.forecast, sums.observed
+    forecast_spread = _spread(n, f, sums.forecast_squared)
+    observed_spread = _spread(n, o, sums.observed_squared)
+    return _ratio(n * sums.product - f * o, np.sqrt(forecast_spread * observed_spread))
+
+
+def fss(sums: Sums) -> Counts:
+    """Fractions skill score, (lead, threshold, scale): 1 - sum (f - o)^2 / sum (f^2 + o^2) (Roberts and Lean 2008)."""
+    spatial = _spatial(sums)
+    return 1.0 - _ratio(spatial.fraction_error, spatial.fraction_size)
+
+
+def pooled_csi(sums: Sums) -> Counts:
+    """Critical success index of the greatest value in blocks of pixels, (lead, threshold, pool)."""
+    spatial = _spatial(sums)
+    events = spatial.pooled_hits + spatial.pooled_misses + spatial.pooled_false_alarms
+    return _ratio(spatial.pooled_hits, events)
+
+
+def rapsd_ratio(sums: Sums) -> Counts:
+    """Spectral power of the forecasts over that of the observations, (lead, band); below 1 is too smooth."""
+    spatial = _spatial(sums)
+    return _ratio(spatial.forecast_power, spatial.observed_power)
+
+
+BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias, "hss": hss}
+BY_LEAD = {
+    "mean_absolute_error": mean_absolute_error,
+    "mean_error": mean_error,
+    "root_mean_squared_error": root_mean_squared_error,
+    "correlation": correlation,
+}
 
 Table = dict[str, dict[str, float | None]]
 """Threshold [mm h-1] -> lead [min] -> score; None where undefined."""
@@ -51,8 +111,12 @@ def table(sums: Sums, values: Counts, minutes: Sequence[float]) -> Table:
 
 def labelled(minutes: Sequence[float], values: Counts) -> dict[str, float | None]:
     """Lead [min] -> score, rounded to four places; None where it is not finite."""
-    rounded = (round(float(value), 4) if np.isfinite(value) else None for value in values)
-    return {f"{minute:g}": value for minute, value in zip(minutes, rounded, strict=True)}
+    return {f"{minute:g}": plain(value, 4) for minute, value in zip(minutes, values, strict=True)}
+
+
+def plain(value: float, digits: int = 5) -> float | None:
+    """A score for people and JSON: rounded, None where it is undefined."""
+    return round(float(value), digits) if np.isfinite(value) else None
 
 
 def csi_table(assessment: Assessment, minutes: Sequence[float]) -> dict[str, Table]:
@@ -61,6 +125,19 @@ def csi_table(assessment: Assessment, minutes: Sequence[float]) -> dict[str, Tab
 
 
 def _ratio(part: Counts, whole: Counts) -> Counts:
-    ratio: Counts = part / whole.clip(min=1.0)
-    ratio[whole == 0] = float("nan")
+    undefined = whole == 0
+    ratio: Counts = part / np.where(undefined, 1.0, whole)
+    ratio[undefined] = float("nan")
     return ratio
+
+
+def _spread(pixels: Counts, total: Counts, squared: Counts) -> Counts:
+    """n sum x^2 - (sum x)^2, which is n^2 times the variance; 0 where it is nothing but rounding."""
+    spread = pixels * squared - total**2
+    return np.where(spread > VANISHING * pixels * squared, spread, 0.0)
+
+
+def _spatial(sums: Sums) -> Spatial:
+    if sums.spatial is None:
+        raise ValueError("spatial scores need sums made with spatial=True")
+    return sums.spatial

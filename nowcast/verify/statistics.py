@@ -1,53 +1,49 @@
 """What one forecast and one observation contribute to the scores: sums that add up over any set of cases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nowcast.core.types import BoolField, FloatField
-
-Counts = NDArray[np.float64]
+from nowcast.verify.part import Counts, Part, at_lead, inner
+from nowcast.verify.spatial import Spatial, compare_spatially, no_spatial
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
-    """Per lead and threshold, shape (lead, threshold): the contingency table. Per lead: pixels and summed errors.
+class Sums(Part):
+    """Per lead and threshold, shape (lead, threshold): the contingency table. Per lead: counts, and sums over pixels.
 
-    A hit is forecast >= threshold and observed >= threshold. Errors are in mm h-1, forecast minus observed.
+    A hit is forecast >= threshold and observed >= threshold. `cases` are the fields in which any pixel counted. Rain
+    rates are in mm h-1, errors forecast minus observed. `spatial` is None unless it was asked for.
     """
 
     thresholds: tuple[float, ...]
     hits: Counts
     misses: Counts
     false_alarms: Counts
+    cases: Counts
     pixels: Counts
     error: Counts
     absolute_error: Counts
-
-    def __add__(self, other: "Sums") -> "Sums":
-        if self.thresholds != other.thresholds or self.hits.shape != other.hits.shape:
-            raise ValueError(f"sums over {self.thresholds}{self.hits.shape} and {other.thresholds}{other.hits.shape}")
-        return Sums(
-            self.thresholds,
-            self.hits + other.hits,
-            self.misses + other.misses,
-            self.false_alarms + other.false_alarms,
-            self.pixels + other.pixels,
-            self.error + other.error,
-            self.absolute_error + other.absolute_error,
-        )
+    squared_error: Counts
+    forecast: Counts
+    observed: Counts
+    forecast_squared: Counts
+    observed_squared: Counts
+    product: Counts
+    spatial: Spatial | None = field(default=None, kw_only=True)
 
 
 Assessment = Mapping[str, Sums]
 """Sums per method, all over the same pixels."""
 
 
-def zero(leads: int, thresholds: Sequence[float]) -> Sums:
+def zero(leads: int, thresholds: Sequence[float], spatial: bool = False) -> Sums:
     """Sums over no case."""
     table, line = np.zeros((leads, len(thresholds))), np.zeros(leads)
-    return Sums(tuple(thresholds), table, table, table, line, line, line)
+    extent = no_spatial(leads, len(thresholds)) if spatial else None
+    return Sums(tuple(thresholds), *(3 * [table]), *(10 * [line]), spatial=extent)
 
 
 def compare(
@@ -60,34 +56,39 @@ def compare(
     mine, theirs = forecast[mask].astype(np.float64), observed[mask].astype(np.float64)
     assert np.isfinite(mine).all()
     assert np.isfinite(theirs).all()
-    sums = zero(leads, thresholds)
-    tables = [np.zeros_like(sums.hits) for _ in range(3)]
-    lines = [np.zeros_like(sums.pixels) for _ in range(3)]
+    tables = np.zeros((3, len(thresholds)))
     for k, threshold in enumerate(thresholds):
         wet, rained = mine >= threshold, theirs >= threshold
-        for table, cases in zip(tables, (wet & rained, ~wet & rained, wet & ~rained), strict=True):
-            table[lead, k] = np.count_nonzero(cases)
-    for line, value in zip(lines, (mine.size, (mine - theirs).sum(), np.abs(mine - theirs).sum()), strict=True):
-        line[lead] = value
-    return Sums(tuple(thresholds), *tables, *lines)
+        tables[:, k] = [np.count_nonzero(cases) for cases in (wet & rained, ~wet & rained, wet & ~rained)]
+    error = mine - theirs
+    errors = error.sum(), np.abs(error).sum(), inner(error, error)
+    moments = mine.sum(), theirs.sum(), inner(mine, mine), inner(theirs, theirs), inner(mine, theirs)
+    lines = (mine.size > 0, mine.size, *errors, *moments)
+    return Sums(tuple(thresholds), *(at_lead(values, lead, leads) for values in (*tables, *lines)))
 
 
 def compare_all(
-    forecasts: Mapping[str, FloatField], observed: FloatField, coverage: BoolField, thresholds: Sequence[float]
+    forecasts: Mapping[str, FloatField],
+    observed: FloatField,
+    coverage: BoolField,
+    thresholds: Sequence[float],
+    spatial: bool = False,
 ) -> dict[str, Sums]:
-    """Sums per method; forecasts, observed and coverage are (lead, y, x).
+    """Sums per method; forecasts, observed and coverage are (lead, y, x), taken one lead at a time.
 
-    A pixel counts where it was observed and every method made a forecast.
+    A pixel counts where it was observed and every method made a forecast. `spatial` asks for the costly sums as well.
     """
     leads = len(observed)
-    counted = coverage & np.all([np.isfinite(fields) for fields in forecasts.values()], axis=0)
-    return {
-        name: sum(
-            (compare(fields[k], observed[k], counted[k], k, leads, thresholds) for k in range(leads)),
-            zero(leads, thresholds),
-        )
-        for name, fields in forecasts.items()
-    }
+    totals: Assessment = {name: zero(leads, thresholds, spatial) for name in forecasts}
+    for lead in range(leads):
+        fields = {name: np.asarray(field[lead]) for name, field in forecasts.items()}
+        mask = coverage[lead] & np.logical_and.reduce([np.isfinite(field) for field in fields.values()])
+        found = {name: compare(f, observed[lead], mask, lead, leads, thresholds) for name, f in fields.items()}
+        if spatial:
+            extents = compare_spatially(fields, observed[lead], mask, lead, leads, thresholds)
+            found = {name: replace(sums, spatial=extents[name]) for name, sums in found.items()}
+        totals = merged(totals, found)
+    return dict(totals)
 
 
 def merged(one: Assessment, other: Assessment) -> Assessment:

@@ -20,7 +20,7 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 
 YAML = "feed: {feed}\npattern: '*.h5'\ncadence: 5\nleads: 3\nmodel: advection\n"
-FLOWS = ["follow-region", "ingest", "issue", "verify"]
+FLOWS = ["follow-region", "ingest", "issue", "verify", "retrain"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def three_regions(home: Path, tmp_path: Path) -> Settings:
 
 
 class TestDeployments:
-    def test_four_per_region(self, three_regions: Settings) -> None:
+    def test_each_region_has_all_flows(self, three_regions: Settings) -> None:
         made = [(one.flow_name, one.name) for one in deployments(three_regions)]
         assert sorted(made) == sorted((flow, name) for flow in FLOWS for name in ("here", "plain", "slow"))
 
@@ -101,6 +101,7 @@ class TestDeployments:
             assert every["ingest", name] == every["issue", name] == [timedelta(minutes=minutes)]
             assert every["verify", name] == [timedelta(hours=1)]
             assert every["follow-region", name] == []
+            assert every["retrain", name] == [None]
 
     def test_one_run_at_a_time_and_the_region_as_parameter(self, three_regions: Settings) -> None:
         for one in deployments(three_regions):
@@ -129,6 +130,6 @@ class TestDeployments:
         asyncio.run(register())
 
 
-def intervals(deployment: RunnerDeployment) -> list[timedelta]:
-    """The intervals of a deployment's schedules."""
-    return [one.schedule.interval for one in deployment.schedules or []]
+def intervals(deployment: RunnerDeployment) -> list[timedelta | None]:
+    """The intervals of a deployment's schedules, None for a cron."""
+    return [getattr(one.schedule, "interval", None) for one in deployment.schedules or []]

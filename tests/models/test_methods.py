@@ -15,7 +15,7 @@ from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.coarse import block, joined, parted
 from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.exceedance import falling, field_from
+from nowcast.models.exceedance import area, falling, field_from
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.models.transform import denormalise, normalise
 from nowcast.sources.synthetic import Storm
@@ -79,7 +79,7 @@ def test_advection_beats_persistence_on_a_drifting_storm() -> None:
 
 @torch.inference_mode()
 def test_an_untrained_rain_model_is_smoother_extrapolation_of_the_same_area() -> None:
-    """What it has not learned is S-PROG: fine structure fades, and each rate keeps its area, a tenth more."""
+    """What it has not learned is S-PROG: fine structure fades; after half an hour each rate has a tenth more area."""
     model = RainModel(RainModelConfig(hidden=(4,), patch=8))
     rain = torch.from_numpy(np.stack([s.rain_rate for s in STORM.scans(3)]))
     fields, coverage = normalise(rain)[:, None, None], torch.ones(1, 1, 96, 96)
@@ -110,6 +110,28 @@ def test_some_leads_and_pixels_are_those_of_the_whole() -> None:
     for (margins, covered), lead in zip(part, (2, 4), strict=True):
         torch.testing.assert_close(margins, whole[lead - 1][0][..., 1::2, ::2])
         torch.testing.assert_close(covered, whole[lead - 1][1][..., 1::2, ::2])
+
+
+@torch.inference_mode()
+def test_drawn_back_to_nothing_is_the_untrained_model() -> None:
+    torch.manual_seed(3)
+    model, plain = RainModel(RainModelConfig(hidden=(4,), patch=4)), RainModel(RainModelConfig(hidden=(4,), patch=4))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    field = torch.rand(1, 1, 24, 20)
+    still, covered = torch.zeros(1, 2, 24, 20), torch.ones_like(field)
+
+    def first(m: RainModel) -> torch.Tensor:
+        return next(m.margins(m.observe(m.start(field), field, covered, still)))[0]
+
+    assert not torch.allclose(first(model), first(plain), atol=0.1)
+    half = model.pixels.last.weight.clone() / 2
+    torch.testing.assert_close(model.drawn_back(0.5).pixels.last.weight, half)
+    torch.testing.assert_close(first(model.drawn_back(0.0)), first(plain))
+
+
+def test_the_forecast_area_grows_for_an_hour() -> None:
+    assert [area(minutes) for minutes in (0, 30, 60, 120)] == [1.0, 1.1, 1.2, 1.2]
 
 
 def test_the_field_is_where_the_margin_crosses_zero() -> None:

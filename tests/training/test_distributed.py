@@ -128,7 +128,8 @@ def test_the_command_trains_on_real_scans_with_two_workers(tmp_path: Path) -> No
             assert ingest(where, path, datetime(2026, 6, 1, tzinfo=UTC)).outcome is Outcome.STORED
     out, logs = tmp_path / "knmi.safetensors", tmp_path / "logs"
     words = ["train", "--region", "knmi", "--store", settings.store, "--out", str(out), "--logs", str(logs)]
-    words += ["--steps", "6", "--size", "48", "--hold-out", "2021-02-03", "--workers", "2", "--cpus", "0.5"]
+    words += ["--first-windows", "4", "--steps", "6", "--size", "48", "--hold-out", "2021-02-03"]
+    words += ["--workers", "2", "--cpus", "0.5"]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     made = load_checkpoint(out)

@@ -1,0 +1,31 @@
+"""Tiny rain models, alike but for what they add to the cascade, as files and in registries."""
+
+from pathlib import Path
+
+import torch
+from fakes import NOW
+
+from nowcast import registry
+from nowcast.core.types import USUAL, Sampling
+from nowcast.models.checkpoint import Training, save_checkpoint
+from nowcast.models.rain_model import RainModel, RainModelConfig
+from nowcast.store.repository import Location
+
+TINY = RainModelConfig(hidden=(8,), patch=4, embedding=8, context=4, pixel=(8, 8))
+SPAN = ("2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z")
+
+
+def weights(folder: Path, seed: int, sampling: Sampling = USUAL) -> Path:
+    """A model whose last layer depends on the seed, as files."""
+    torch.manual_seed(seed)
+    model = RainModel(TINY)
+    torch.nn.init.normal_(model.pixels.last.weight, std=0.3)
+    training = Training((sampling,), SPAN, 10, (), 5, 0.1, seed, "abc", {})
+    path = folder / f"seed-{seed}.safetensors"
+    save_checkpoint(path, "tiny", model, training)
+    return path
+
+
+def registered(where: Location, folder: Path, seed: int, sampling: Sampling = USUAL) -> str:
+    """The id of such a model, registered."""
+    return registry.register(where, weights(folder, seed, sampling), NOW).model_id
