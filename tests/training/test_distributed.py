@@ -62,10 +62,15 @@ def workers() -> list[int]:
     return [actor["Pid"] for actor in alive if actor["ActorClassName"] == "RayTrainWorker"]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """A Ray of our own."""
+@pytest.fixture(scope="module", autouse=True)
+def calm_ray() -> None:
+    """Ray with our settings, not all of which are its defaults."""
     calm_engines()
+
+
+@pytest.fixture(scope="module")
+def cluster(calm_ray: None) -> Iterator[None]:
+    """A Ray of our own."""
     connect(Settings())
     yield
     disconnect()
@@ -115,33 +120,21 @@ def test_a_killed_worker_costs_less_than_a_checkpoint_and_changes_no_number(
 
 @needs_radar
 def test_the_command_trains_on_real_scans_with_two_workers(tmp_path: Path) -> None:
-    """Eleven KNMI scans of each of three evenings, the northern Netherlands alone; the last evening is held out."""
+    """Eleven KNMI scans of each of two evenings, the northern Netherlands alone; the second is held out."""
     settings, region = Settings(store=str(tmp_path / "store")), Region(name="knmi", box=NORTH)
     where = Intake(region, settings.location("knmi"), settings.quarantine_folder("knmi"))
-    for day in ("20210201", "20210203", "20210205"):
+    for day in ("20210201", "20210203"):
         for path in sorted((RADAR / "knmi-pcp" / day).iterdir())[:11]:
             assert ingest(where, path, datetime(2026, 6, 1, tzinfo=UTC)).outcome is Outcome.STORED
     out, logs = tmp_path / "knmi.safetensors", tmp_path / "logs"
     words = ["train", "--region", "knmi", "--store", settings.store, "--out", str(out), "--logs", str(logs)]
-    words += [
-        "--first-windows",
-        "4",
-        "--steps",
-        "6",
-        "--size",
-        "48",
-        "--hold-out",
-        "2021-02-05",
-        "--workers",
-        "2",
-        "--cpus",
-        "0.5",
-    ]
+    words += ["--first-windows", "4", "--steps", "6", "--size", "48", "--hold-out", "2021-02-03"]
+    words += ["--workers", "2", "--cpus", "0.5"]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     made = load_checkpoint(out)
-    assert result.stdout == f"{out}: {made.model_id}\n"
-    assert (made.training.steps, made.training.frames, made.training.held_out) == (6, 22, ("2021-02-05",))
+    assert result.stdout.splitlines()[-1] == f"{out}: {made.model_id}"
+    assert (made.training.steps, made.training.frames, made.training.held_out) == (6, 11, ("2021-02-03",))
     assert made.training.scores["convlstm"]["0.1"]["1"] is not None
     assert len(written(logs)["training/loss"]) == 6
     assert written(logs / "held-out" / "convlstm")["CSI/0.1_mm_per_h"][1] == pytest.approx(
