@@ -25,7 +25,7 @@ demo: install
 	$(VENV)/bin/nowcast demo
 
 test: install check
-	$(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
 
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
