@@ -60,8 +60,8 @@ def methods(names: Iterable[str], model: str, on: str) -> Methods:
 def evaluate_folder(folder: Path, contestants: Methods, progress: Callable[[int, int], None]) -> Evaluated:
     """Sums per method over all starts of a folder of scans; ValueError when none can be judged.
 
-    `progress` is called with (starts done, starts in all). Forecasts lie in files until they are judged: no
-    more than one method's are in memory.
+    `progress` is called with (starts done, starts in all). Forecasts lie in files until they are judged: no more
+    than one method's are in memory.
     """
     with tempfile.TemporaryDirectory(prefix="nowcast-") as temporary:
         event = gather(folder, Path(temporary))
@@ -94,9 +94,9 @@ def _one_start(
 
 
 def rolled_out(method: Nowcaster[Any], name: str, frames: Frames, kept: Path) -> str:
-    """Write rain rates [mm h-1] (y, x), a file per lead, after stepping over the frames from nothing; say who made them.
+    """Step over the frames from nothing and write rain rates [mm h-1] (y, x), a file per lead.
 
-    That is the method itself, of this `name`, or the one that stood in for it.
+    Gives the name of who made them: the method itself, of this `name`, or the one that stood in for it.
     """
     state = None
     for rain_rate, coverage in zip(frames.rain_rate, frames.coverage, strict=True):
