@@ -13,14 +13,13 @@ import numpy as np
 from nowcast.core.grid import Grid
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Frames
-from nowcast.core.types import FloatField, Sampling
+from nowcast.core.types import Sampling
 from nowcast.evaluation_event import LEADS, SCANS_IN, Skipped, gather
-from nowcast.forecast import judge
 from nowcast.issue import device, nowcaster
 from nowcast.models.pysteps_peers import EXTRAPOLATORS, PystepsPeer
 from nowcast.settings import Region
 from nowcast.store.archive import Archive, read_frames
-from nowcast.verify.statistics import Assessment, merged
+from nowcast.verify.statistics import Assessment, compare_at, merged
 
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 Methods = Mapping[str, Nowcaster[Any]]
@@ -61,8 +60,8 @@ def methods(names: Iterable[str], model: str, on: str) -> Methods:
 def evaluate_folder(folder: Path, contestants: Methods, progress: Callable[[int, int], None]) -> Evaluated:
     """Sums per method over all starts of a folder of scans; ValueError when none can be judged.
 
-    `progress` is called with (starts done, starts in all). Forecasts lie in files until they are judged: no
-    more than one method's are in memory.
+    `progress` is called with (starts done, starts in all). Forecasts lie in files until they are judged: no more
+    than one method's are in memory.
     """
     with tempfile.TemporaryDirectory(prefix="nowcast-") as temporary:
         event = gather(folder, Path(temporary))
@@ -84,25 +83,30 @@ def _one_start(
     archive: Archive, slot: int, contestants: Methods, kept: Path
 ) -> tuple[Assessment, list[tuple[str, str]]]:
     frames = read_frames(archive, slot + 1 - SCANS_IN, slot)
-    fields, stood_in = {}, []
-    for name, method in contestants.items():
-        fields[name], made_by = rolled_out(method, name, frames, kept / f"{name}.npy")
-        if made_by != name:
-            stood_in.append((name, made_by))
-    return judge(archive, slot, fields, THRESHOLDS, spatial=True), stood_in
+    made_by = {name: rolled_out(method, name, frames, kept) for name, method in contestants.items()}
+    totals: Assessment = {}
+    for lead in range(LEADS):
+        fields = {name: np.load(_file(kept, name, lead)) for name in contestants}
+        observed = read_frames(archive, slot + 1 + lead, slot + 1 + lead)
+        rain_rate, coverage = observed.rain_rate[0], observed.coverage[0]
+        totals = merged(totals, compare_at(fields, rain_rate, coverage, lead, LEADS, THRESHOLDS, spatial=True))
+    return totals, [(name, other) for name, other in made_by.items() if other != name]
 
 
-def rolled_out(method: Nowcaster[Any], name: str, frames: Frames, path: Path) -> tuple[FloatField, str]:
-    """Rain rates [mm h-1] (lead, y, x), held in a file, after stepping over the frames from nothing; and who made them.
+def rolled_out(method: Nowcaster[Any], name: str, frames: Frames, kept: Path) -> str:
+    """Step over the frames from nothing and write rain rates [mm h-1] (y, x), a file per lead.
 
-    That is the method itself, of this `name`, or the one that stood in for it.
+    Gives the name of who made them: the method itself, of this `name`, or the one that stood in for it.
     """
     state = None
     for rain_rate, coverage in zip(frames.rain_rate, frames.coverage, strict=True):
         state = method.observe(state, rain_rate, coverage, frames.sampling)
     assert state is not None
     made_by, fields = method.attempt(state) if isinstance(method, PystepsPeer) else (name, method.forecast(state))
-    held = np.lib.format.open_memmap(path, "w+", np.float32, (LEADS, *frames.rain_rate.shape[1:]))
     for lead, field in zip(range(LEADS), fields, strict=False):
-        held[lead] = field
-    return held, made_by
+        np.save(_file(kept, name, lead), field)
+    return made_by
+
+
+def _file(kept: Path, name: str, lead: int) -> Path:
+    return kept / f"{name}-{lead}.npy"

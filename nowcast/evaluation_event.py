@@ -19,7 +19,7 @@ SCANS_IN, LEADS, EVERY = 4, 12, 6
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that no score rests on, and why."""
+    """A file that no score rests on, its path below the event's folder, and why."""
 
     file: str
     reason: str
@@ -59,16 +59,17 @@ def gather(folder: Path, temporary: Path) -> Event:
     taken: dict[str, Kind] = {}
     skipped = []
     for path in files_in(folder):
+        name = str(path.relative_to(folder))
         try:
             kind = _kind(kinds, next(iter(decode(path))), temporary)
             result = ingest(kind.intake, path, datetime.now(UTC))
         except (BadScan, OSError) as error:
-            skipped.append(Skipped(path.name, error.reason if isinstance(error, BadScan) else str(error)))
+            skipped.append(Skipped(name, error.reason if isinstance(error, BadScan) else str(error)))
             continue
         if result.outcome in (Outcome.STORED, Outcome.LATE):
-            taken[path.name] = kind
+            taken[name] = kind
         else:
-            skipped.append(Skipped(path.name, result.reason or "holds no scan that others do not"))
+            skipped.append(Skipped(name, result.reason or "holds no scan that others do not"))
     if not taken:
         raise ValueError(f"{folder} holds no scan: {skipped[0].reason if skipped else 'it is empty'}")
     return _largest(folder, taken, skipped)

@@ -58,14 +58,8 @@ def by_start(
         yield judge(archive, slot, fields, thresholds)
 
 
-def judge(
-    archive: Archive,
-    slot: int,
-    fields: Mapping[str, FloatField],
-    thresholds: tuple[float, ...],
-    spatial: bool = False,
-) -> Assessment:
+def judge(archive: Archive, slot: int, fields: Mapping[str, FloatField], thresholds: tuple[float, ...]) -> Assessment:
     """Sums per method of forecasts (lead, y, x) from one slot against the scans that came after it."""
     leads = len(next(iter(fields.values())))
     observed = read_frames(archive, slot + 1, slot + leads)
-    return compare_all(fields, observed.rain_rate, observed.coverage, thresholds, spatial)
+    return compare_all(fields, observed.rain_rate, observed.coverage, thresholds)

@@ -42,7 +42,7 @@ ERRORS = {
 class Panel:
     """One pair of axes: its title, its lines, the value of a perfect forecast, and where the y axis ends.
 
-    `from_0_to` is infinite where the greatest value decides.
+    `from_0_to` is infinite where the greatest value decides; a negative value is shown all the same.
     """
 
     title: str
@@ -137,7 +137,8 @@ def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
     if panel.is_ratio:
         _as_ratio(axis)
     elif panel.from_0_to is not None:
-        axis.set_ylim(0.0, panel.from_0_to if np.isfinite(panel.from_0_to) else None)
+        lowest = min((v for values in panel.lines.values() for v in values if v is not None), default=0.0)
+        axis.set_ylim(min(0.0, lowest), panel.from_0_to if np.isfinite(panel.from_0_to) else None)
 
 
 def _as_ratio(axis: Axes) -> None:

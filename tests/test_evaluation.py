@@ -86,9 +86,9 @@ def _check_plots(folder: Path) -> None:
     assert {path.stem for path in folder.iterdir()} == {"csi", "bias", "fss", "pooled_csi", "errors", "spectra"}
     for path in folder.iterdir():
         with Image.open(path) as image:
-            seen = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)
+            seen = np.asarray(image.convert("RGB"))
         for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73)):
-            assert (np.abs(seen.astype(int) - colour).max(axis=1) <= 2).any(), path
+            assert (seen == colour).all(axis=-1).sum() > 100, path
 
 
 def test_events_of_different_grids_and_cadences_add_up_step_by_step(tmp_path: Path) -> None:

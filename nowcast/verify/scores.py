@@ -76,7 +76,7 @@ def correlation(sums: Sums) -> Counts:
 def fss(sums: Sums) -> Counts:
     """Fractions skill score, (lead, threshold, scale): 1 - sum (f - o)^2 / sum (f^2 + o^2) (Roberts and Lean 2008)."""
     spatial = _spatial(sums)
-    return 1.0 - _ratio(spatial.fraction_error, spatial.fraction_size)
+    return np.maximum(0.0, 1.0 - _ratio(spatial.fraction_error, spatial.fraction_size))
 
 
 def pooled_csi(sums: Sums) -> Counts:

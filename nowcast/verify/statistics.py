@@ -73,22 +73,35 @@ def compare_all(
     coverage: BoolField,
     thresholds: Sequence[float],
     spatial: bool = False,
-) -> dict[str, Sums]:
-    """Sums per method; forecasts, observed and coverage are (lead, y, x), taken one lead at a time.
-
-    A pixel counts where it was observed and every method made a forecast. `spatial` asks for the costly sums as well.
-    """
+) -> Assessment:
+    """Sums per method as `compare_at` makes them, over all leads; forecasts, observed and coverage are (lead, y, x)."""
     leads = len(observed)
     totals: Assessment = {name: zero(leads, thresholds, spatial) for name in forecasts}
     for lead in range(leads):
-        fields = {name: np.asarray(field[lead]) for name, field in forecasts.items()}
-        mask = coverage[lead] & np.logical_and.reduce([np.isfinite(field) for field in fields.values()])
-        found = {name: compare(f, observed[lead], mask, lead, leads, thresholds) for name, f in fields.items()}
-        if spatial:
-            extents = compare_spatially(fields, observed[lead], mask, lead, leads, thresholds)
-            found = {name: replace(sums, spatial=extents[name]) for name, sums in found.items()}
-        totals = merged(totals, found)
-    return dict(totals)
+        fields = {name: field[lead] for name, field in forecasts.items()}
+        totals = merged(totals, compare_at(fields, observed[lead], coverage[lead], lead, leads, thresholds, spatial))
+    return totals
+
+
+def compare_at(
+    forecasts: Mapping[str, FloatField],
+    observed: FloatField,
+    coverage: BoolField,
+    lead: int,
+    leads: int,
+    thresholds: Sequence[float],
+    spatial: bool = False,
+) -> Assessment:
+    """Sums per method at one lead of `leads`; forecasts, observed and coverage are (y, x).
+
+    A pixel counts where it was observed and every method made a forecast. `spatial` asks for the costly sums as well.
+    """
+    mask = coverage & np.logical_and.reduce([np.isfinite(field) for field in forecasts.values()])
+    sums = {name: compare(field, observed, mask, lead, leads, thresholds) for name, field in forecasts.items()}
+    if not spatial:
+        return sums
+    extents = compare_spatially(forecasts, observed, mask, lead, leads, thresholds)
+    return {name: replace(one, spatial=extents[name]) for name, one in sums.items()}
 
 
 def merged(one: Assessment, other: Assessment) -> Assessment:
