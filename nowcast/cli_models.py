@@ -136,10 +136,10 @@ def _turned(named: Pointer) -> None:
 
 def _show_verdict(row: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
     console = Console()
-    console.print(f"{row['outcome']}: {row['model'] or 'no challenger was trained'}", highlight=False)
+    console.print(f"{row['outcome']}: {row['model'] or 'no challenger was trained'}", highlight=False, markup=False)
     for reason in row["reasons"]:
-        console.print(f"  {reason}", highlight=False, markup=False)
-    if not figures:
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    if not figures.get("judged"):
         return
     judged, scores = figures["judged"], ("csi", "frequency_bias")
     table = Table("method", "mean CSI", *(f"{score} {t}".replace("_", " ") for score in scores for t in judged))

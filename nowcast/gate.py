@@ -57,9 +57,7 @@ def judge(by_start: Sequence[Assessment], rules: Rules = STRICT) -> Verdict:
     judged = _judged(by_start, rules)
     figures = _figures(total, by_start, judged)
     if not judged.any():
-        thresholds = ", ".join(f"{t:g}" for t in total[CHALLENGER].thresholds)
-        wanted = f"{rules.fewest_events} pixels from {rules.fewest_starts} starts reached {thresholds} mm/h"
-        return Verdict(False, (f"too little rain to judge: at no threshold were it {wanted}",), figures)
+        return Verdict(False, (_too_little(by_start, rules),), figures)
     ahead = _ahead(by_start, judged, rules)
     faults = (*_beaten(total, judged, rules), *_worse(total, judged, rules), *_biased(total, judged, rules))
     if ahead < rules.confidence:
@@ -92,11 +90,22 @@ def _bias(tables: Counts) -> Counts:
     return np.asarray((hits + false_alarms) / np.maximum(hits + misses, 1.0))
 
 
+def _events(by_start: Sequence[Assessment]) -> tuple[Counts, Counts]:
+    """Observed event pixels, and starts with any, by threshold."""
+    events = np.stack([_tables(one[CHALLENGER])[:2].sum(axis=0) for one in by_start])
+    return events.sum(axis=0), (events > 0).sum(axis=0)
+
+
 def _judged(by_start: Sequence[Assessment], rules: Rules) -> NDArray[np.bool_]:
     """Which thresholds have rain enough."""
-    events = np.stack([_tables(one[CHALLENGER])[:2].sum(axis=0) for one in by_start])
-    enough = (events.sum(axis=0) >= rules.fewest_events) & ((events > 0).sum(axis=0) >= rules.fewest_starts)
-    return np.asarray(enough)
+    pixels, starts = _events(by_start)
+    return np.asarray((pixels >= rules.fewest_events) & (starts >= rules.fewest_starts))
+
+
+def _too_little(by_start: Sequence[Assessment], rules: Rules) -> str:
+    found = zip(by_start[0][CHALLENGER].thresholds, *_events(by_start), strict=True)
+    counts = ", ".join(f"{pixels:.0f} pixels from {starts} starts at {t:g} mm/h" for t, pixels, starts in found)
+    return f"too little rain to judge: {counts}; {rules.fewest_events} from {rules.fewest_starts} are needed"
 
 
 def _skill(sums: Sums, judged: NDArray[np.bool_]) -> float:
@@ -151,7 +160,7 @@ def _praise(total: Assessment, judged: NDArray[np.bool_], ahead: float) -> str:
 
 def _figures(total: Assessment, by_start: Sequence[Assessment], judged: NDArray[np.bool_]) -> dict[str, Any]:
     thresholds = [f"{t:g}" for t in total[CHALLENGER].thresholds]
-    events = _tables(total[CHALLENGER])[:2].sum(axis=0)
+    events, _ = _events(by_start)
     return {
         "starts": len(by_start),
         "judged": [name for name, enough in zip(thresholds, judged, strict=True) if enough],

@@ -54,7 +54,9 @@ def test_better_than_the_champion_but_not_than_a_baseline_is_refused() -> None:
 def test_too_little_rain_judges_nobody() -> None:
     """99 event pixels, or any number of them from two starts."""
     few = start(sums(33, 0, 0), sums(1, 32, 0))
-    assert judge([few] * 3, RULES).reasons[0].startswith("too little rain to judge")
+    (reason,) = judge([few] * 3, RULES).reasons
+    found = "99 pixels from 3 starts at 1 mm/h, 0 pixels from 0 starts at 5 mm/h"
+    assert reason == f"too little rain to judge: {found}; 100 from 3 are needed"
     assert judge([start(sums(900, 0, 0), sums(1, 899, 0))] * 2, RULES).reasons[0].startswith("too little rain")
     assert judge([], RULES).reasons[0].startswith("too little rain")
 

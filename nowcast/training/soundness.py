@@ -31,9 +31,6 @@ UNIT_QUANTILES, UNIT_FACTORS, WEAKEST_FACTOR = (0.01, 0.5, 0.99), (3.0, 5.0, 3.0
 direction, or the weakest by the last: storms change the median 17-fold within a day and a lost radar the weakest
 14-fold, but not all three at once."""
 
-STRANGE_SHARE = 0.25
-"""Share of a day's scans whose unit is doubted that makes the day doubtful: without one radar some look strange."""
-
 VANISHED_SHARE, LONGEST_STEP_MIN = 0.1, 15.0
 """Rain on this share of the view cannot come or go altogether within so many minutes."""
 
@@ -126,9 +123,8 @@ def _wild(of_day: Sequence[Look]) -> str:
 
 
 def _other_unit(of_day: Sequence[Look], is_strange: Mapping[int, bool]) -> str:
-    known = [look for look in of_day if look.slot in is_strange]
-    strange = [look.rates[1] for look in known if is_strange[look.slot]]
-    if len(strange) < max(FEWEST_SCANS, STRANGE_SHARE * len(known)):
+    strange = [look.rates[1] for look in of_day if is_strange.get(look.slot)]
+    if len(strange) < FEWEST_SCANS:
         return ""
     return f"another unit, median rain {np.median(strange):.3g} mm/h in {len(strange)} scans, unlike that of most scans"
 

@@ -13,6 +13,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.cycle import ingest_folder, issue, verify
 from flows.deployments import deployments
+from flows.retrain import retrain
 from nowcast.ingest import Outcome
 from nowcast.serving.actor import disconnect, stop
 from nowcast.settings import Settings
@@ -20,7 +21,7 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 
 YAML = "feed: {feed}\npattern: '*.h5'\ncadence: 5\nleads: 3\nmodel: advection\n"
-FLOWS = ["follow-region", "ingest", "issue", "verify", "retrain"]
+FLOWS = ["follow-region", "ingest", "issue", "retrain", "verify"]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,20 @@ def test_a_cycle_takes_scans_in_issues_nowcasts_and_leaves_a_table_of_scores() -
 
 
 @pytest.mark.usefixtures("home")
+def test_retraining_too_little_is_an_answer_that_leaves_its_reason() -> None:
+    """Five scans; nothing is trained."""
+
+    async def nightly() -> None:
+        await ingest_folder("here")
+        made = await retrain("here")
+        assert (made["outcome"], made["model"]) == ("refused", None)
+        (table,) = (one for one in await artifacts() if one.key == "retrain-here")
+        assert f"* {made['reasons'][0]}" in str(table.data).splitlines()
+
+    asyncio.run(nightly())
+
+
+@pytest.mark.usefixtures("home")
 def test_another_folder_can_be_named_and_a_region_without_one_fails(tmp_path: Path) -> None:
     assert asyncio.run(ingest_folder("bare", tmp_path)) == []
     with pytest.raises(ValueError, match="region bare has no feed folder"):
@@ -91,12 +106,21 @@ def three_regions(home: Path, tmp_path: Path) -> Settings:
 
 
 class TestDeployments:
-    def test_each_region_has_all_flows(self, three_regions: Settings) -> None:
+    def test_five_per_region(self, three_regions: Settings) -> None:
         made = [(one.flow_name, one.name) for one in deployments(three_regions)]
         assert sorted(made) == sorted((flow, name) for flow in FLOWS for name in ("here", "plain", "slow"))
 
+    def test_retraining_runs_every_night(self, three_regions: Settings) -> None:
+        crons = {one.name: [s.schedule.cron for s in one.schedules or []] for one in of_flow("retrain", three_regions)}
+        assert crons == {name: ["30 2 * * *"] for name in ("here", "plain", "slow")}
+
     def test_ingest_and_issue_run_at_the_cadence_verify_hourly_follow_by_hand(self, three_regions: Settings) -> None:
-        every = {(one.flow_name, one.name): intervals(one) for one in deployments(three_regions)}
+        every = {
+            (one.flow_name, one.name): intervals(one)
+            for f in FLOWS
+            if f != "retrain"
+            for one in of_flow(f, three_regions)
+        }
         for name, minutes in (("here", 5), ("slow", 15), ("plain", 5)):
             assert every["ingest", name] == every["issue", name] == [timedelta(minutes=minutes)]
             assert every["verify", name] == [timedelta(hours=1)]
@@ -130,6 +154,11 @@ class TestDeployments:
         asyncio.run(register())
 
 
-def intervals(deployment: RunnerDeployment) -> list[timedelta | None]:
-    """The intervals of a deployment's schedules, None for a cron."""
-    return [getattr(one.schedule, "interval", None) for one in deployment.schedules or []]
+def of_flow(name: str, settings: Settings) -> list[RunnerDeployment]:
+    """The deployments of one flow."""
+    return [one for one in deployments(settings) if one.flow_name == name]
+
+
+def intervals(deployment: RunnerDeployment) -> list[timedelta]:
+    """The intervals of a deployment's schedules."""
+    return [one.schedule.interval for one in deployment.schedules or []]
