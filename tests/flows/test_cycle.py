@@ -125,7 +125,6 @@ class TestDeployments:
             assert every["ingest", name] == every["issue", name] == [timedelta(minutes=minutes)]
             assert every["verify", name] == [timedelta(hours=1)]
             assert every["follow-region", name] == []
-            assert every["retrain", name] == [None]
 
     def test_one_run_at_a_time_and_the_region_as_parameter(self, three_regions: Settings) -> None:
         for one in deployments(three_regions):
