@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
 
 from nowcast import champion, registry
@@ -23,7 +22,7 @@ from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.track import HISTORY
 from nowcast.registry import Pointer
 from nowcast.settings import Region, Settings
-from nowcast.store.archive import Archive, open_archive, read_slots
+from nowcast.store.archive import Archive, open_archive, read_slots, uninterrupted
 from nowcast.store.repository import Location
 from nowcast.training.job import split, train_on
 from nowcast.training.loop import Report, TrainConfig
@@ -115,8 +114,7 @@ def judged_window(archive: Archive, judge: timedelta, leads: int, shortest: int)
     judged = observed[len(observed) - min(count, int(len(observed) * LARGEST_SHARE)) :]
     first = int(judged[0]) if len(judged) else int(observed[-1]) + 1
     before = archive.timeline.time(first) - leads * archive.timeline.cadence
-    parts = np.split(judged, np.flatnonzero(np.diff(judged) > 1) + 1)
-    runs = tuple((int(part[0]), int(part[-1])) for part in parts if len(part))
+    runs = tuple(uninterrupted(judged))
     apart = max(1, leads // 2)
     starts = tuple(slot for a, b in runs for slot in range(a + HISTORY - 1, b - leads + 1, apart))
     return Window(split(archive, [], shortest, before).learned, runs, starts, before)

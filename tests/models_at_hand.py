@@ -1,17 +1,20 @@
 """Tiny rain models, alike but for what they add to the cascade, as files and in registries."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import torch
 from fakes import NOW
+from safetensors.torch import load, save
+from storms import TINY
 
 from nowcast import registry
 from nowcast.core.types import USUAL, Sampling
 from nowcast.models.checkpoint import Training, save_checkpoint
-from nowcast.models.rain_model import RainModel, RainModelConfig
+from nowcast.models.rain_model import RainModel
 from nowcast.store.repository import Location
 
-TINY = RainModelConfig(hidden=(8,), patch=4, embedding=8, context=4, pixel=(8, 8))
 SPAN = ("2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z")
 
 
@@ -29,3 +32,13 @@ def weights(folder: Path, seed: int, sampling: Sampling = USUAL) -> Path:
 def registered(where: Location, folder: Path, seed: int, sampling: Sampling = USUAL) -> str:
     """The id of such a model, registered."""
     return registry.register(where, weights(folder, seed, sampling), NOW).model_id
+
+
+def drop_tensor(path: Path, name: str) -> None:
+    """Take a tensor out of saved weights, whose JSON goes on to agree with the file."""
+    tensors = load(path.read_bytes())
+    del tensors[name]
+    path.write_bytes(save(tensors))
+    about = json.loads(path.with_suffix(".json").read_text())
+    about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(about))

@@ -1,13 +1,12 @@
 """A desk follows its region's registry: no scan missed, no nowcast by two models, and a shadow that disturbs nobody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import ray
-import torch
 from fakes import GRID
 from models_at_hand import registered
 from structlog.testing import capture_logs
@@ -64,15 +63,6 @@ class Home:
             before(number)
             made += issue_due(at, NOW)
         return made
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Fields this small are slower with more, above all when other work runs beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """Challengers really trained, on synthetic storms: the better is promoted, the worse and the poisoned refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fakes import file_id
-from models_at_hand import TINY, registered
+from models_at_hand import registered
+from storms import START, TINY, WINDOWS
 
 from nowcast import champion, registry
 from nowcast.core.scan import Scan
@@ -21,27 +22,15 @@ from nowcast.sources.synthetic import Storm
 from nowcast.store.archive import append, create_archive, open_archive
 from nowcast.training.job import train_on
 from nowcast.training.loop import TrainConfig
-from nowcast.training.windows import WindowConfig
 
-START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = START + timedelta(days=1)
 SCANS = list(Storm(START, size=64, cells=3).scans(44))
 FIRST = 144
 """The slot of the first scan."""
 
-WINDOWS = WindowConfig(size=32, fewest_inputs=2, most_inputs=3, fewest_leads=3, leads=3, scored=2)
 WELL = TrainConfig(TINY, WINDOWS, steps=20, batch=2, average=0.9)
 BADLY = replace(WELL, steps=4, learning_rate=1e2)
 REGION = Region(name="here", leads=3, thresholds=(0.1, 1.0))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Fields this small are slower with more, above all when other work runs beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def never(*_: object) -> None:

@@ -34,6 +34,9 @@ HEAVY = 2.0
 PREDICTORS = 2 + 2 * len(cascade.SCALES) + 3
 """What the pixel network sees beside the context."""
 
+LAST_FIELD = slice(1, 2)
+"""Predictor that is the newest field, after the cascade's forecast."""
+
 MEMORY = 0.5
 """Weight of the past in the Lagrangian mean of the innovations."""
 
@@ -89,6 +92,15 @@ class RainState(NamedTuple):
         return self.frames[:, :1]
 
 
+class LeadStep(NamedTuple):
+    """Margins (b, k, y, x) at a lead, coverage and the newest field moved on, both (b, 1, y, x)."""
+
+    lead: int
+    margins: Tensor
+    coverage: Tensor
+    field: Tensor
+
+
 class RainModel(nn.Module):
     """Normalised rain fields, stepped one frame at a time."""
 
@@ -140,12 +152,9 @@ class RainModel(nn.Module):
 
     def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
         """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""
-        displacement = torch.zeros_like(state.flow)
-        for lead, (margins, coverage) in enumerate(self.margins(state)):
-            displacement = extend(displacement, state.flow)
-            moved, _ = advect_covered(state.field, state.coverage, displacement)
-            minutes = (lead + 1) * state.sampling.minutes
-            yield field_from(matched(margins, moved, coverage, area(minutes))), coverage
+        for step in self._steps(state):
+            wanted = area(step.lead * state.sampling.minutes)
+            yield field_from(matched(step.margins, step.field, step.coverage, wanted)), step.coverage
 
     def margins(
         self, state: RainState, wanted: Sequence[int] | None = None, pixels: Pixels = EVERY
@@ -155,6 +164,12 @@ class RainModel(nn.Module):
         At lead 1, 2, ... without end, or at the `wanted` leads, ascending, alone; of every pixel or of some rows and
         columns.
         """
+        for step in self._steps(state, wanted, pixels):
+            yield step.margins, step.coverage
+
+    def _steps(
+        self, state: RainState, wanted: Sequence[int] | None = None, pixels: Pixels = EVERY
+    ) -> Iterator[LeadStep]:
         patch_flow = self._patch_flow(state.flow)
         contexts = self.network.forecast(state.layers, lambda v: advect(v, patch_flow))
         for lead, known, displacement in predictors(state):
@@ -165,7 +180,8 @@ class RainModel(nn.Module):
                 moved, coverage = advect_covered(known, state.coverage, displacement)
             context = self._upsampled(context, moved)
             moved, context, coverage = (v[(..., *pixels)] for v in (moved, context, coverage))
-            yield self.pixels(moved, context, moved.new_tensor([horizon(lead, state.sampling)])), coverage
+            margins = self.pixels(moved, context, moved.new_tensor([horizon(lead, state.sampling)]))
+            yield LeadStep(lead, margins, coverage, moved[:, LAST_FIELD])
             if wanted is not None and lead == wanted[-1]:
                 return
 

@@ -126,6 +126,12 @@ def read_slots(archive: Archive) -> Slots:
     return Slots(np.asarray(array(repository.read(archive.repository), "status")[:]))
 
 
+def uninterrupted(slots: NDArray[np.int64], shortest: int = 1) -> list[tuple[int, int]]:
+    """First and last of every run of at least `shortest` consecutive slots, `slots` being ascending."""
+    parts = np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1)
+    return [(int(part[0]), int(part[-1])) for part in parts if len(part) >= shortest]
+
+
 def read_frames(archive: Archive, first: int, last: int) -> Frames:
     """Frames of the slots first .. last, both included; slots that hold nothing are frames without coverage."""
     assert first >= 0

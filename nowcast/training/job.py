@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
-import numpy as np
 import structlog
 import torch
 
@@ -16,7 +15,7 @@ from nowcast.models.baselines import baselines
 from nowcast.models.checkpoint import Checkpoint, Training, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rain_model import RainModel
-from nowcast.store.archive import Archive, read_frames, read_slots
+from nowcast.store.archive import Archive, read_frames, read_slots, uninterrupted
 from nowcast.training.events import Event, event, variants
 from nowcast.training.loop import Report, TrainConfig, initial, train
 from nowcast.training.pixels import fit_pixels
@@ -54,8 +53,7 @@ def split(archive: Archive, held_out: Sequence[date], shortest: int, before: dat
     observed = read_slots(archive).observed
     if before is not None:
         observed = observed[[archive.timeline.time(int(slot)) < before for slot in observed]]
-    parts = np.split(observed, np.flatnonzero(np.diff(observed) > 1) + 1)
-    runs = [(int(part[0]), int(part[-1])) for part in parts if len(part) >= shortest]
+    runs = uninterrupted(observed, shortest)
     apart = [any(archive.timeline.time(slot).date() in held_out for slot in range(a, b + 1)) for a, b in runs]
     kept = tuple(run for run, out in zip(runs, apart, strict=True) if not out)
     return Split(kept, tuple(run for run, out in zip(runs, apart, strict=True) if out))
@@ -147,9 +145,10 @@ def finish(
     model = model.drawn_back(config.trust)
     unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
     scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
+    made = save_checkpoint(path, name, model, scored)
     for left in (path.with_suffix(FIRST), path.with_suffix(FIRST).with_suffix(".json")):
         left.unlink(missing_ok=True)
-    return save_checkpoint(path, name, model, scored)
+    return made
 
 
 def score(parts: Parts, checkpoint: Checkpoint, leads: int) -> dict[str, Table]:

@@ -36,7 +36,7 @@ class PixelConfig:
     learning_rate: float = 3e-3
 
 
-class Pixels(NamedTuple):
+class Pool(NamedTuple):
     """Predictors (n, PREDICTORS), horizon (n, 3) and observed field (n, 1) of n pixels."""
 
     predictors: Tensor
@@ -50,7 +50,7 @@ def fit_pixels(model: RainModel, sampler: Sampler, config: PixelConfig, report: 
     for k in range(config.windows):
         drawn += list(draw(model, sampler.batch(1), config.pixels))
         report(0.9 * (k + 1) / config.windows, 0.0)
-    pool = Pixels(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+    pool = Pool(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
     optimiser = torch.optim.AdamW(model.pixels.parameters(), config.learning_rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, config.steps, pct_start=0.1)
     for step in range(config.steps):
@@ -63,7 +63,7 @@ def fit_pixels(model: RainModel, sampler: Sampler, config: PixelConfig, report: 
 
 
 @torch.no_grad()
-def draw(model: RainModel, window: Window, count: int) -> Iterator[Pixels]:
+def draw(model: RainModel, window: Window, count: int) -> Iterator[Pool]:
     """At most `count` covered pixels of each scored lead of a window, most of them near rain; half precision."""
     state = encoded(model, window)
     for lead, known, displacement in predictors(state):
@@ -73,7 +73,7 @@ def draw(model: RainModel, window: Window, count: int) -> Iterator[Pixels]:
             return
 
 
-def _drawn(state: RainState, window: Window, lead: int, moved: Tensor, coverage: Tensor, count: int) -> Pixels:
+def _drawn(state: RainState, window: Window, lead: int, moved: Tensor, coverage: Tensor, count: int) -> Pool:
     t = window.inputs + lead - 1
     covered = (coverage * window.coverage[:, t])[0, 0] > 0
     near = (moved[0, NEAR_RAIN] > DRY) | (window.field[0, t, 0] > 0) | (torch.rand(covered.shape) < DRY_SHARE)
@@ -81,10 +81,10 @@ def _drawn(state: RainState, window: Window, lead: int, moved: Tensor, coverage:
     found = found[torch.randperm(len(found))[:count]]
     chosen = moved[0].flatten(1)[:, found].T
     told = torch.tensor(horizon(lead, state.sampling)).expand(len(found), 3)
-    return Pixels(chosen.half(), told, window.field[0, t].flatten()[found, None].half())
+    return Pool(chosen.half(), told, window.field[0, t].flatten()[found, None].half())
 
 
-def _loss(model: RainModel, pool: Pixels, chosen: Tensor) -> Tensor:
+def _loss(model: RainModel, pool: Pool, chosen: Tensor) -> Tensor:
     known, told, observed = (part[chosen].float() for part in pool)
     assert known.shape[1] == PREDICTORS
     context = known.new_zeros(len(known), model.config.context, 1, 1)

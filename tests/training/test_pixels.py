@@ -1,31 +1,23 @@
 """The first fit of the pixel network."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 import torch
+from storms import TINY, frames, loss_of
 
-from nowcast.core.scan import Frames
-from nowcast.models.rain_model import PREDICTORS, RainModel, RainModelConfig, horizon
-from nowcast.sources.synthetic import Storm
+from nowcast.models.rain_model import PREDICTORS, RainModel, horizon
 from nowcast.training.events import Event, event
-from nowcast.training.loop import TrainConfig, Unrolled
-from nowcast.training.loss import ordinal
+from nowcast.training.loop import TrainConfig
 from nowcast.training.pixels import PixelConfig, draw, fit_pixels
 from nowcast.training.windows import Sampler, WindowConfig
 
-STORM = Storm(datetime(2026, 6, 1, 12, tzinfo=UTC), size=64, cells=3)
 WINDOWS = WindowConfig(size=48, fewest_inputs=3, most_inputs=3, fewest_leads=3, leads=3, scored=2)
-TINY = RainModelConfig(hidden=(8,), patch=4, embedding=8, context=4, pixel=(8, 8))
 
 
 @pytest.fixture(scope="module")
 def storm() -> Event:
-    scans = list(STORM.scans(10))
-    rain, coverage = np.stack([s.rain_rate for s in scans]), np.stack([s.coverage for s in scans])
-    return event("storm", Frames(tuple(s.nominal_time for s in scans), rain, coverage, tuple(s.scan_id for s in scans)))
+    return event("storm", frames(10))
 
 
 def test_pixels_are_drawn_from_each_scored_lead_and_are_covered(storm: Event) -> None:
@@ -44,26 +36,15 @@ def test_the_fit_lowers_the_loss_of_whole_windows_and_leaves_the_rest_of_the_mod
     torch.manual_seed(0)
     model = RainModel(TINY)
     network = {name: value.clone() for name, value in model.network.state_dict().items()}
-    before = loss_of(model, storm)
+    before = loss_of(model, Sampler([storm], WINDOWS, 9), 1)
     shares: list[float] = []
     config = PixelConfig(windows=20, pixels=300, steps=60, batch=256)
     fit_pixels(model, Sampler([storm], WINDOWS, 1), config, lambda share, loss: shares.append(share))
-    assert loss_of(model, storm) < 0.9 * before
+    assert loss_of(model, Sampler([storm], WINDOWS, 9), 1) < 0.9 * before
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
     for name, value in model.network.state_dict().items():
         torch.testing.assert_close(value, network[name], rtol=0, atol=0)
-
-
-@torch.inference_mode()
-def loss_of(model: RainModel, storm: Event) -> float:
-    drawn, total = Sampler([storm], WINDOWS, 9), 0.0
-    for _ in range(8):
-        window = drawn.batch(1)
-        margins, coverage = Unrolled(model)(window)
-        field, covered = window.truth()
-        total += float(ordinal(margins, field, covered * coverage))
-    return total
 
 
 @pytest.mark.parametrize("trust", [-0.1, 1.5])

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from storms import START, STORM, TINY, WINDOWS, stormy_days
+from storms import START, TINY, WINDOWS, frames, loss_of, stormy_days
 
-from nowcast.core.scan import Frames
 from nowcast.core.types import Sampling
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.exceedance import RATES, levels
@@ -21,19 +20,13 @@ from nowcast.models.transform import normalise
 from nowcast.store.archive import Archive
 from nowcast.training.events import Event, enlarged, event, variants
 from nowcast.training.job import split, train_on
-from nowcast.training.loop import Progress, TrainConfig, Trainer, Unrolled, descents, initial, train
+from nowcast.training.loop import Progress, TrainConfig, Trainer, descents, initial, train
 from nowcast.training.loss import LOSSES, ordinal
 from nowcast.training.windows import Sampler
 
 
 def quiet(progress: Progress) -> None:
     """A report that nobody reads."""
-
-
-def frames(count: int) -> Frames:
-    scans = list(STORM.scans(count))
-    rain, coverage = np.stack([s.rain_rate for s in scans]), np.stack([s.coverage for s in scans])
-    return Frames(tuple(s.nominal_time for s in scans), rain, coverage, tuple(s.scan_id for s in scans))
 
 
 @pytest.fixture(scope="module")
@@ -147,18 +140,7 @@ def test_training_lowers_the_loss(storm: Event) -> None:
     config = TrainConfig(TINY, WINDOWS, steps=60, batch=2, average=0.9)
     model, steps = train(sampler(storm), config, lambda progress: losses.append(progress.loss))
     assert steps == len(losses) == 60
-    assert loss_of(model, storm) < loss_of(RainModel(TINY), storm)
-
-
-@torch.inference_mode()
-def loss_of(model: RainModel, storm: Event) -> float:
-    drawn, total = sampler(storm, 9), 0.0
-    for _ in range(8):
-        window = drawn.batch(2)
-        margins, coverage = Unrolled(model)(window)
-        field, covered = window.truth()
-        total += float(ordinal(margins, field, covered * coverage))
-    return total
+    assert loss_of(model, sampler(storm, 9), 2) < loss_of(RainModel(TINY), sampler(storm, 9), 2)
 
 
 def test_an_interrupted_training_goes_on_exactly(storm: Event, tmp_path: Path) -> None:
