@@ -34,6 +34,14 @@ def inner(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.einsum("i,i->", one.ravel(), other.ravel()))
 
 
+def ratio(part: Counts, whole: Counts) -> Counts:
+    """Part over whole, NaN where the whole is 0."""
+    undefined = whole == 0
+    found: Counts = part / np.where(undefined, 1.0, whole)
+    found[undefined] = float("nan")
+    return found
+
+
 def _added(one: Any, other: Any) -> Any:
     if _kind(one) != _kind(other):
         raise ValueError(f"sums over {_kind(one)} and {_kind(other)} do not add up")

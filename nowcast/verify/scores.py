@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nowcast.verify.part import Counts
+from nowcast.verify.part import Counts, ratio
 from nowcast.verify.spatial import Spatial
 from nowcast.verify.statistics import Assessment, Sums
 
@@ -17,17 +17,17 @@ VANISHING = 1e-12
 
 def csi(sums: Sums) -> Counts:
     """Critical success index, (lead, threshold): hits / (hits + misses + false alarms)."""
-    return _ratio(sums.hits, sums.hits + sums.misses + sums.false_alarms)
+    return ratio(sums.hits, sums.hits + sums.misses + sums.false_alarms)
 
 
 def pod(sums: Sums) -> Counts:
     """Probability of detection, (lead, threshold): hits / (hits + misses)."""
-    return _ratio(sums.hits, sums.hits + sums.misses)
+    return ratio(sums.hits, sums.hits + sums.misses)
 
 
 def far(sums: Sums) -> Counts:
     """False alarm ratio, (lead, threshold): false alarms / (hits + false alarms)."""
-    return _ratio(sums.false_alarms, sums.hits + sums.false_alarms)
+    return ratio(sums.false_alarms, sums.hits + sums.false_alarms)
 
 
 def hss(sums: Sums) -> Counts:
@@ -37,27 +37,27 @@ def hss(sums: Sums) -> Counts:
     """
     a, b, c = sums.hits, sums.false_alarms, sums.misses
     d = sums.pixels[:, None] - a - b - c
-    return _ratio(2 * (a * d - b * c), (a + c) * (c + d) + (a + b) * (b + d))
+    return ratio(2 * (a * d - b * c), (a + c) * (c + d) + (a + b) * (b + d))
 
 
 def frequency_bias(sums: Sums) -> Counts:
     """Forecast events over observed events, (lead, threshold)."""
-    return _ratio(sums.hits + sums.false_alarms, sums.hits + sums.misses)
+    return ratio(sums.hits + sums.false_alarms, sums.hits + sums.misses)
 
 
 def mean_error(sums: Sums) -> Counts:
     """Mean forecast minus observed rain rate [mm h-1], (lead,)."""
-    return _ratio(sums.error, sums.pixels)
+    return ratio(sums.error, sums.pixels)
 
 
 def mean_absolute_error(sums: Sums) -> Counts:
     """Mean absolute difference of rain rates [mm h-1], (lead,)."""
-    return _ratio(sums.absolute_error, sums.pixels)
+    return ratio(sums.absolute_error, sums.pixels)
 
 
 def mean_squared_error(sums: Sums) -> Counts:
     """Mean squared difference of rain rates [mm2 h-2], (lead,): the rainfall-MSE of Shi et al. 2015."""
-    return _ratio(sums.squared_error, sums.pixels)
+    return ratio(sums.squared_error, sums.pixels)
 
 
 def root_mean_squared_error(sums: Sums) -> Counts:
@@ -70,26 +70,26 @@ def correlation(sums: Sums) -> Counts:
     n, f, o = sums.pixels, sums.forecast, sums.observed
     forecast_spread = _spread(n, f, sums.forecast_squared)
     observed_spread = _spread(n, o, sums.observed_squared)
-    return _ratio(n * sums.product - f * o, np.sqrt(forecast_spread * observed_spread))
+    return ratio(n * sums.product - f * o, np.sqrt(forecast_spread * observed_spread))
 
 
 def fss(sums: Sums) -> Counts:
     """Fractions skill score, (lead, threshold, scale): 1 - sum (f - o)^2 / sum (f^2 + o^2) (Roberts and Lean 2008)."""
     spatial = _spatial(sums)
-    return np.maximum(0.0, 1.0 - _ratio(spatial.fraction_error, spatial.fraction_size))
+    return np.maximum(0.0, 1.0 - ratio(spatial.fraction_error, spatial.fraction_size))
 
 
 def pooled_csi(sums: Sums) -> Counts:
     """Critical success index of the greatest value in blocks of pixels, (lead, threshold, pool)."""
     spatial = _spatial(sums)
     events = spatial.pooled_hits + spatial.pooled_misses + spatial.pooled_false_alarms
-    return _ratio(spatial.pooled_hits, events)
+    return ratio(spatial.pooled_hits, events)
 
 
 def rapsd_ratio(sums: Sums) -> Counts:
     """Spectral power of the forecasts over that of the observations, (lead, band); below 1 is too smooth."""
     spatial = _spatial(sums)
-    return _ratio(spatial.forecast_power, spatial.observed_power)
+    return ratio(spatial.forecast_power, spatial.observed_power)
 
 
 BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias, "hss": hss}
@@ -122,13 +122,6 @@ def plain(value: float, digits: int = 5) -> float | None:
 def csi_table(assessment: Assessment, minutes: Sequence[float]) -> dict[str, Table]:
     """CSI by method, threshold [mm h-1] and lead [min]."""
     return {name: table(sums, csi(sums), minutes) for name, sums in assessment.items()}
-
-
-def _ratio(part: Counts, whole: Counts) -> Counts:
-    undefined = whole == 0
-    ratio: Counts = part / np.where(undefined, 1.0, whole)
-    ratio[undefined] = float("nan")
-    return ratio
 
 
 def _spread(pixels: Counts, total: Counts, squared: Counts) -> Counts:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nowcast.core.types import BoolField, FloatField
+from nowcast.verify.chances import Chances
 from nowcast.verify.part import Counts, Part, at_lead, inner
 from nowcast.verify.spatial import Spatial, compare_spatially, no_spatial
 
@@ -15,7 +16,8 @@ class Sums(Part):
     """Per lead and threshold, shape (lead, threshold): the contingency table. Per lead: counts, and sums over pixels.
 
     A hit is forecast >= threshold and observed >= threshold. `cases` are the fields in which any pixel counted. Rain
-    rates are in mm h-1, errors forecast minus observed. `spatial` is None unless it was asked for.
+    rates are in mm h-1, errors forecast minus observed. `spatial` is None unless it was asked for, `chances` unless the
+    forecast is one of probabilities.
     """
 
     thresholds: tuple[float, ...]
@@ -33,6 +35,7 @@ class Sums(Part):
     observed_squared: Counts
     product: Counts
     spatial: Spatial | None = field(default=None, kw_only=True)
+    chances: Chances | None = field(default=None, kw_only=True)
 
 
 Assessment = Mapping[str, Sums]
