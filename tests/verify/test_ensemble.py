@@ -20,7 +20,7 @@ def compared(members: list[list[float]], observed: list[float]) -> Members:
 
 
 def test_crps_by_hand() -> None:
-    """Members 0 and 2, observed 1: both are wrong by 1; the mean difference of all four pairs is 1, of distinct ones 2."""
+    """Members 0 and 2, observed 1: both err by 1; the mean difference of all four pairs is 1, of distinct ones 2."""
     sums = compared([[0.0], [2.0]], [1.0])
     assert scores.crps(sums)[0] == 1 - 1 / 2
     assert scores.fair_crps(sums)[0] == 1 - 2 / 2
