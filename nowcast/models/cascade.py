@@ -31,8 +31,8 @@ def autoregression(now: Tensor, before: Tensor, earlier: Tensor, coverage: Tenso
 
     The second correlation is kept where the process is stationary, as pysteps does.
     """
-    first = _correlation(now, before, coverage).clamp(0.0, 0.9999)
-    second = _correlation(now, earlier, coverage)
+    first = correlation(now, before, coverage).clamp(0.0, 0.9999)
+    second = correlation(now, earlier, coverage)
     second = torch.maximum(second, 2 * first**2 - 0.9999).clamp(-0.9999, 0.9999)
     rest = 1 - first**2
     return torch.stack([first * (1 - second) / rest, (second - first**2) / rest], dim=1)
@@ -58,7 +58,7 @@ def covered_mean(fields: Tensor, coverage: Tensor, sigma: float) -> Tensor:
     return both[:, :-1] / both[:, -1:].clamp(min=1e-3)
 
 
-def _correlation(one: Tensor, other: Tensor, coverage: Tensor) -> Tensor:
+def correlation(one: Tensor, other: Tensor, coverage: Tensor) -> Tensor:
     """Over the covered pixels, (b, scale, 1, 1); zero where there is nothing."""
 
     def mean(v: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from nowcast.core.types import Sampling
+from nowcast.models.calibration import Calibration
 from nowcast.models.exceedance import RATES
 from nowcast.models.rain_model import RainModel, RainModelConfig
 from nowcast.models.transform import FLOOR_DB, SPAN_DB
@@ -58,6 +59,7 @@ class Checkpoint:
     model: RainModel
     digest: str
     training: Training
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def model_id(self) -> str:
@@ -65,8 +67,11 @@ class Checkpoint:
         return f"{self.name}-{self.digest[:8]}"
 
 
-def save_checkpoint(path: Path, name: str, model: RainModel, training: Training) -> Checkpoint:
+def save_checkpoint(
+    path: Path, name: str, model: RainModel, training: Training, calibration: Calibration | None = None
+) -> Checkpoint:
     """Write `path` (.safetensors) and the JSON of the same stem; returns what `load_checkpoint` will."""
+    calibration = calibration or Calibration()
     weights = save({key: value.contiguous().cpu() for key, value in model.state_dict().items()})
     digest = hashlib.sha256(weights).hexdigest()
     about = {
@@ -76,11 +81,12 @@ def save_checkpoint(path: Path, name: str, model: RainModel, training: Training)
         "config": asdict(model.config),
         "transform": TRANSFORM,
         "training": asdict(training),
+        "calibration": asdict(calibration),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(weights)
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
-    return Checkpoint(name, model, digest, training)
+    return Checkpoint(name, model, digest, training, calibration)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -102,4 +108,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     training = about["training"]
     training |= {key: tuple(training[key]) for key in ("span", "held_out")}
     training |= {"samplings": tuple(Sampling(*sampling) for sampling in training["samplings"])}
-    return Checkpoint(about["name"], model, digest, Training(**training))
+    return Checkpoint(about["name"], model, digest, Training(**training), _calibration(about.get("calibration")))
+
+
+def _calibration(lines: Mapping[str, Any] | None) -> Calibration:
+    """None gives the chances as they are."""
+    if lines is None:
+        return Calibration()
+    return Calibration(*(tuple((float(at), float(growth)) for at, growth in lines[key]) for key in ("slope", "offset")))

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import torch
 
 from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
-from nowcast.models.baselines import rain_rates
+from nowcast.models.baselines import rain_rate_of
 from nowcast.models.checkpoint import Checkpoint
 from nowcast.models.coarse import block, joined, parted
 from nowcast.models.motion import steadied
+from nowcast.models.outlook import Outlook
 from nowcast.models.rain_model import RainState
 from nowcast.models.track import HISTORY, Track, follow
 
@@ -32,6 +33,7 @@ class ConvLSTM:
         self.model = checkpoint.model.to(device).eval()
         self.device = device
         self.training = checkpoint.training
+        self.calibration = checkpoint.calibration
         self._model_id = checkpoint.model_id
 
     @property
@@ -46,14 +48,28 @@ class ConvLSTM:
         """The state after one more frame (y, x)."""
         size, shape = (state.block, state.shape) if state else (block(sampling), (coverage.shape[0], coverage.shape[1]))
         rain_rate, coverage = joined(rain_rate, coverage, size)
-        track = follow(state.track if state else None, rain_rate, coverage, self.device)
+        blocks = Sampling(sampling.minutes, sampling.spacing_km * size)
+        track = follow(state.track if state else None, rain_rate, coverage, self.device, blocks)
         field, covered = track.newest
         seen = covered if coverage.any() else torch.zeros_like(covered)
-        blocks = Sampling(sampling.minutes, sampling.spacing_km * size)
         recurrent = state.recurrent if state else self.model.start(field, blocks)
         return Warm(track, self.model.observe(recurrent, field, seen, steadied(track.flow, field)), size, shape)
 
     def forecast(self, state: Warm) -> Iterator[FloatField]:
         """Rain rates [mm h-1] (y, x) at lead 1, 2, ...; NaN where the air comes from outside the coverage."""
-        fields = rain_rates(self.model.forecast(state.recurrent))
-        return (parted(field, state.block, state.shape) for field in fields)
+        return (outlook.rain_rate for outlook in self.outlook(state))
+
+    def outlook(self, state: Warm) -> Iterator[Outlook]:
+        """Rain rates as of `forecast`, with calibrated chances."""
+        steps = self.model.steps(state.recurrent)
+        sampling = state.recurrent.sampling
+        while True:
+            with torch.inference_mode():
+                step = next(steps)
+                rain_rate = rain_rate_of(*self.model.field(step, sampling))
+                margins = self.calibration.calibrated(step.margins, step.lead * sampling.minutes)
+            yield Outlook(parted(rain_rate, state.block, state.shape), margins, state.block)
+
+    def track(self, state: Warm) -> Track:
+        """The frames, and the motion that rain has in common, both in blocks."""
+        return state.track._replace(flow=state.recurrent.flow)

@@ -1,18 +1,20 @@
-"""Probability from a single forecast: how much of the surroundings is over the threshold.
+"""Probability from a single forecast: how much of the surroundings is over a rate.
 
 Theis, Hense and Damrath 2005 (Meteorol. Appl. 12); Schwartz and Sobash 2017 (Mon. Wea. Rev. 145). The radius grows with
 lead time, as the forecast's position error does.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from nowcast.core.types import FloatField
+from nowcast.core.types import FloatField, Sampling
+from nowcast.models.calibration import MOST
+from nowcast.models.exceedance import RATES, falling
 from nowcast.models.motion import blur
+from nowcast.models.outlook import Outlook
 
 REDUCTION = 4
 """The neighbourhood is summed on a grid this much coarser."""
@@ -21,33 +23,31 @@ NEAR_KM = 2.0
 GROWTH_KM_PER_HOUR = 15.0
 
 
-def radius_km(lead_time: timedelta) -> float:
-    """Standard deviation of the Gaussian neighbourhood."""
-    return NEAR_KM + GROWTH_KM_PER_HOUR * (lead_time / timedelta(hours=1))
+def radius_km(minutes: float) -> float:
+    """Standard deviation of the Gaussian neighbourhood after a lead time."""
+    return NEAR_KM + GROWTH_KM_PER_HOUR * minutes / 60.0
+
+
+def outlooks(rain_rates: Iterator[FloatField], sampling: Sampling) -> Iterator[Outlook]:
+    """Forecasts (y, x) at lead 1, 2, ... with the chances that their surroundings give."""
+    for lead, rain_rate in enumerate(rain_rates, 1):
+        yield Outlook(rain_rate, margins(rain_rate, lead * sampling.minutes, sampling.spacing_km))
 
 
 @torch.inference_mode()
-def exceedance(
-    rain_rate: FloatField, lead_times: Sequence[timedelta], thresholds: Sequence[float], spacing_km: float
-) -> Mapping[float, FloatField]:
-    """P(rain rate >= threshold) per threshold, (lead_time, y, x), NaN where `rain_rate` is."""
-    fields = torch.from_numpy(rain_rate)
-    missing = fields.isnan()
-    weights = (~missing).float()
-    chances: dict[float, FloatField] = {}
-    for threshold in thresholds:
-        over = (fields >= threshold).float()
-        leads = [
-            _share(o, w, radius_km(lead) / spacing_km) for o, w, lead in zip(over, weights, lead_times, strict=True)
-        ]
-        chances[threshold] = torch.stack(leads).masked_fill_(missing, torch.nan).numpy()
-    return chances
+def margins(rain_rate: FloatField, minutes: float, spacing_km: float) -> Tensor:
+    """Logits of reaching each of RATES, (1, k, y, x), from a forecast (y, x) [mm h-1], NaN where there is none."""
+    field = torch.from_numpy(rain_rate)
+    known = (~field.isnan()).float()
+    over = torch.stack([(field >= rate).float() for rate in RATES])
+    shares = _shares(over, known, radius_km(minutes) / spacing_km)
+    return falling(torch.logit(shares).clamp(-MOST, MOST)[None])
 
 
-def _share(over: Tensor, weight: Tensor, radius: float) -> Tensor:
-    """Weighted mean of `over` (y, x) within about `radius` pixels."""
-    both = torch.stack([over, weight])[None]
+def _shares(over: Tensor, weight: Tensor, radius: float) -> Tensor:
+    """Weighted means of `over` (k, y, x) within about `radius` pixels."""
+    both = torch.cat([over, weight[None]])[None]
     coarse = avg_pool2d(both, REDUCTION, ceil_mode=True, count_include_pad=False)
-    over_mean, weight_mean = blur(coarse, max(radius / REDUCTION, 0.5))[0]
-    share = (over_mean / weight_mean.clamp(min=1e-6))[None, None].clamp(0.0, 1.0)
-    return interpolate(share, size=over.shape, mode="bilinear", align_corners=False)[0, 0]
+    means = blur(coarse, max(radius / REDUCTION, 0.5))
+    share = (means[:, :-1] / means[:, -1:].clamp(min=1e-6)).clamp(0.0, 1.0)
+    return interpolate(share, size=over.shape[-2:], mode="bilinear", align_corners=False)[0]

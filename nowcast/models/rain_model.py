@@ -152,9 +152,13 @@ class RainModel(nn.Module):
 
     def forecast(self, state: RainState) -> Iterator[tuple[Tensor, Tensor]]:
         """(field, coverage), both (b, 1, y, x), at lead 1, 2, ... without end."""
-        for step in self._steps(state):
-            wanted = area(step.lead * state.sampling.minutes)
-            yield field_from(matched(step.margins, step.field, step.coverage, wanted)), step.coverage
+        for step in self.steps(state):
+            yield self.field(step, state.sampling)
+
+    def field(self, step: LeadStep, sampling: Sampling) -> tuple[Tensor, Tensor]:
+        """(field, coverage), both (b, 1, y, x), that stand for the margins of a lead."""
+        wanted = area(step.lead * sampling.minutes)
+        return field_from(matched(step.margins, step.field, step.coverage, wanted)), step.coverage
 
     def margins(
         self, state: RainState, wanted: Sequence[int] | None = None, pixels: Pixels = EVERY
@@ -164,12 +168,13 @@ class RainModel(nn.Module):
         At lead 1, 2, ... without end, or at the `wanted` leads, ascending, alone; of every pixel or of some rows and
         columns.
         """
-        for step in self._steps(state, wanted, pixels):
+        for step in self.steps(state, wanted, pixels):
             yield step.margins, step.coverage
 
-    def _steps(
+    def steps(
         self, state: RainState, wanted: Sequence[int] | None = None, pixels: Pixels = EVERY
     ) -> Iterator[LeadStep]:
+        """What `forecast` and `margins` are made of."""
         patch_flow = self._patch_flow(state.flow)
         contexts = self.network.forecast(state.layers, lambda v: advect(v, patch_flow))
         for lead, known, displacement in predictors(state):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nowcast.core.types import BoolField, FloatField
+from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 from nowcast.models.motion import advect_covered, optical_flow
 from nowcast.models.transform import normalise
 
@@ -23,6 +23,7 @@ class Track(NamedTuple):
     fields: Tensor
     coverage: Tensor
     flow: Tensor
+    sampling: Sampling = USUAL
 
     @property
     def newest(self) -> tuple[Tensor, Tensor]:
@@ -30,12 +31,14 @@ class Track(NamedTuple):
         return self.fields[:, -1:], self.coverage[:, -1:]
 
 
-def follow(track: Track | None, rain_rate: FloatField, coverage: BoolField, device: str) -> Track:
+def follow(
+    track: Track | None, rain_rate: FloatField, coverage: BoolField, device: str, sampling: Sampling = USUAL
+) -> Track:
     """The track after one more frame (y, x); None starts one. A missing scan has no coverage."""
     field = normalise(torch.from_numpy(np.nan_to_num(rain_rate)).to(device))[None, None]
     covered = torch.from_numpy(coverage.astype(np.float32)).to(device)[None, None]
     if track is None:
-        return Track(field * covered, covered, field.new_zeros(1, 2, *field.shape[-2:]))
+        return Track(field * covered, covered, field.new_zeros(1, 2, *field.shape[-2:]), sampling)
     if not coverage.any():
         field, covered = advect_covered(*track.newest, track.flow)
         return _extended(track, field, covered, track.flow)
@@ -45,4 +48,4 @@ def follow(track: Track | None, rain_rate: FloatField, coverage: BoolField, devi
 
 def _extended(track: Track, field: Tensor, covered: Tensor, flow: Tensor) -> Track:
     fields = torch.cat([track.fields, field], dim=1)[:, -HISTORY:]
-    return Track(fields, torch.cat([track.coverage, covered], dim=1)[:, -HISTORY:], flow)
+    return Track(fields, torch.cat([track.coverage, covered], dim=1)[:, -HISTORY:], flow, track.sampling)
