@@ -1,7 +1,7 @@
 """What may fall at a pixel: a distribution of the rain rate, written as margins.
 
-Margins are here logits of reaching each of RATES. Between two rates the margin is linear in dB; beyond the last it goes on
-as between the last two, up to BEYOND. Below the first rate it is dry.
+Margins are here logits of reaching each of RATES. Between two rates the margin is linear in dB; beyond the last it goes
+on as between the last two, up to BEYOND. Below the first rate it is dry.
 """
 
 import math
@@ -9,11 +9,11 @@ import math
 import torch
 from torch import Tensor
 
-from nowcast.models.exceedance import RATES, field_from, levels
+from nowcast.models.exceedance import field_from, levels
 from nowcast.models.transform import denormalise, normalise
 
-HOPELESS = -9.0
-"""Margin at the lowest rate below which a member is not asked for: one chance in eight thousand."""
+AT_ONCE = 4096
+"""Pixels of all members drawn together: as many as a core's cache holds."""
 
 
 def chance(margins: Tensor, threshold: float) -> Tensor:
@@ -37,17 +37,14 @@ def quantile(margins: Tensor, share: float) -> Tensor:
 def drawn(margins: Tensor, normal: Tensor) -> Tensor:
     """Rain rates [mm h-1] (m, y, x) of members: those at which the chance of not exceeding is that of `normal`.
 
-    `margins` are (1, k, y, x), `normal` (m, y, x) standard normal at every pixel: a Gaussian copula, whose correlations in
-    space and time become the members' (Schefzik et al. 2013, Stat. Sci. 28).
+    `margins` are (1, k, y, x), `normal` (m, y, x) standard normal at every pixel: a Gaussian copula, whose correlations
+    in space and time become the members' (Schefzik et al. 2013, Stat. Sci. 28).
     """
-    hopeful = margins[0, 0] > HOPELESS
-    known = margins[0][:, hopeful].T[..., None, None]
-    fields = normal.new_zeros(normal.shape)
-    for member, field in zip(normal, fields, strict=True):
-        z = member[hopeful]
+    known, normals = margins.flatten(2)[..., None], normal.flatten(1).T
+    fields = torch.empty_like(normals)
+    for first in range(0, len(normals), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        z = normals[some]
         odds = torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)
-        field[hopeful] = denormalise(field_from(known + odds[:, None, None, None]))[:, 0, 0, 0]
-    return fields
-
-
-assert tuple(sorted(RATES)) == RATES
+        fields[some] = denormalise(field_from(known[:, :, some] + odds))[0, 0]
+    return fields.T.reshape(normal.shape)

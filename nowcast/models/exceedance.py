@@ -4,6 +4,8 @@ A margin is how far a chance is above the one that counts as "yes", in logits: (
 along k. Where margin i is positive the forecast field is at least RATES[i].
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -62,10 +64,10 @@ def _cuts(margins: Tensor, field: Tensor, covered: Tensor, area: float) -> Tenso
 
 def field_from(margins: Tensor) -> Tensor:
     """The normalised field (b, 1, y, x) at which the margin crosses zero, linear between the rates; 0 where dry."""
-    steps = levels().to(margins).diff(dim=0)
-    here, next_up = margins[:, :-1], margins[:, 1:]
-    share = (here / (here - next_up).clamp(min=1e-6)).clamp(min=0.0)
-    limits = torch.ones_like(steps)
-    limits[-1] = BEYOND
-    field = levels().to(margins)[0] + (steps * torch.minimum(share, limits)).sum(dim=1, keepdim=True)
+    rates = levels().flatten().tolist()
+    field = torch.full_like(margins[:, :1], rates[0])
+    for k, (low, high) in enumerate(pairwise(rates)):
+        here, next_up = margins[:, k : k + 1], margins[:, k + 1 : k + 2]
+        limit = BEYOND if high == rates[-1] else 1.0
+        field = field + (high - low) * (here / (here - next_up).clamp(min=1e-6)).clamp(0.0, limit)
     return torch.where(margins[:, :1] >= 0, field, torch.zeros_like(field))

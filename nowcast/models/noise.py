@@ -1,10 +1,11 @@
 """Gaussian fields that look like the errors of extrapolated rain: its own spectrum, and small scales first.
 
-As in STEPS (Bowler et al. 2006, Q. J. R. Meteorol. Soc. 132; Seed et al. 2013, Water Resour. Res. 49): what is lost of each
-scale by a lead, as its autocorrelation decays along the motion, is what noise replaces.
+As in STEPS (Bowler et al. 2006, Q. J. R. Meteorol. Soc. 132; Seed et al. 2013, Water Resour. Res. 49): what is lost of
+each scale by a lead, as its autocorrelation decays along the motion, is what noise replaces.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ UNSEEN = 0.9
 
 @torch.inference_mode()
 def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
-    """Standard normal fields (count, y, x) at lead 1, 2, ..., carried along its flow; the same seed, the same fields."""
+    """Standard normal fields (count, y, x) at lead 1, 2, ..., moving with the rain; the same seed, the same fields."""
     (newest, _), flow = track.newest, track.flow
     random = torch.Generator(newest.device).manual_seed(seed)
     amplitude, lasting = _amplitude(newest[0, 0]), _lasting(track)
@@ -69,7 +70,7 @@ def _lasting(track: Track) -> Tensor:
     by_band = cascade.correlation(now_bands, before_bands, both).clamp(0.0, MOST_LASTING)[0, :, 0, 0]
     scales = [0.0, *cascade.SCALES, torch.inf]
     passed = [torch.exp(-2 * (torch.pi * scale * radius) ** 2) if scale < torch.inf else 0.0 for scale in scales]
-    shares = [finer - coarser for finer, coarser in zip(passed, passed[1:], strict=False)]
+    shares = [finer - coarser for finer, coarser in pairwise(passed)]
     return torch.stack([c * share for c, share in zip(by_band, shares, strict=True)]).sum(dim=0)
 
 
