@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
-from nowcast.alerts.book import update_alerts
 from nowcast.alerts.delivery import deliver
+from nowcast.alerts.judging import update_alerts
 from nowcast.alerts.rules import EVERY
 from nowcast.catchments.geojson import read_catchments
 from nowcast.catchments.outlooks import CatchmentOutlook, Origin, outlooks

@@ -30,6 +30,7 @@ RANKS = {
     "nowcast.champion": 3.5,
     "nowcast.forecast": 2.5,
     "nowcast.alerts": 2.5,
+    "nowcast.points": 2.5,
     "nowcast.settings": 3,
     "nowcast.ingest": 4,
     "nowcast.issue": 4,

@@ -92,7 +92,7 @@ def _outline(geometry: Any) -> Any:
         raise ValueError("the geometry is empty")
     outline = shapely.MultiPolygon([_polygon(rings) for rings in polygons])
     if not outline.is_valid:
-        raise ValueError(f"the outline crosses or touches itself: {shapely.is_valid_reason(outline)}")
+        raise ValueError(f"the outline is not simple: {shapely.is_valid_reason(outline)}")
     if outline.length > LONGEST_OUTLINE:
         raise ValueError(f"the outline is {outline.length:.0f} degrees long, at most {LONGEST_OUTLINE:.0f} are allowed")
     return outline
@@ -102,10 +102,7 @@ def _polygon(rings: Any) -> Any:
     if not isinstance(rings, list) or not rings:
         raise ValueError("the geometry is empty")
     outer, *holes = (list(_ring(ring)) for ring in rings)
-    polygon = shapely.Polygon(outer, holes)
-    if not polygon.area > 0:
-        raise ValueError("the outline encloses no area")
-    return polygon
+    return shapely.Polygon(outer, holes)
 
 
 def _ring(ring: Any) -> Iterator[tuple[float, float]]:

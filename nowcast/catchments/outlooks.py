@@ -1,7 +1,7 @@
 """What falls on a catchment: area means by member and lead, and what follows from them as plain functions of arrays.
 
-Arrays of members are (member, lead). Lead k is valid at init_time + lead_times[k]. A deterministic nowcast is an ensemble
-of one member; then every chance is 0 or 1, and the quantiles are alike.
+Arrays of members are (member, lead). Lead k is valid at init_time + lead_times[k]. A deterministic nowcast is an
+ensemble of one member; then every chance is 0 or 1, and the quantiles are alike.
 """
 
 from collections.abc import Iterable, Sequence
@@ -90,9 +90,9 @@ def accumulations(
 ) -> FloatField:
     """Millimetres that fall in the `window` that ends at each lead, (member, lead); since init_time when it is None.
 
-    The rate of a lead holds from the lead before up to it, as scans are summed over their cadence. Rain before init_time
-    is not counted: windows that reach back there are cut. NaN where any rate in the window is NaN. ValueError when a
-    window would begin between two leads.
+    The rate of a lead holds from the lead before up to it, as scans are summed over their cadence. Rain before
+    init_time is not counted: windows that reach back there are cut. NaN where any rate in the window is NaN. ValueError
+    when a window would begin between two leads.
     """
     edges = [timedelta(0), *lead_times]
     hours = np.diff([edge / HOUR for edge in edges])

@@ -69,7 +69,8 @@ def sentence(forecast: Sequence[Step], now: datetime, observed: Step | None = No
     before the first lead without a value.
     """
     leads = [step for step in forecast if step.time > now]
-    past = [step for step in (*forecast, *([observed] if observed else [])) if step.time <= now and step.known]
+    seen = [] if observed is None else [observed]
+    past = [step for step in (*seen, *forecast) if step.time <= now and step.known]
     present = max(past, key=lambda step: step.time, default=None)
     ahead = list(takewhile(lambda step: step.known, leads))
     if not ahead:

@@ -1,7 +1,7 @@
 """Outlooks of catchments, kept: one Parquet object per nowcast and model, whole or not at all.
 
-They lie at `<day>/<hhmmss>_<model>.parquet`, so a folder is a table that any reader of Parquet data sets takes as one: a
-row for each catchment, member and lead. Nothing there ever changes.
+They lie at `<day>/<hhmmss>_<model>.parquet`, so a folder is a table that any reader of Parquet data sets takes as one:
+a row for each catchment, member and lead. Nothing there ever changes.
 """
 
 import json
