@@ -91,7 +91,7 @@ def moved(lon: Any) -> Any:
         (feature({"type": "MultiPolygon", "coordinates": [[]]}), "the geometry is empty"),
         (feature(polygon(SQUARE[:3])), "too few points"),
         (feature(polygon(SQUARE[:4])), "a ring must end where it begins, not at"),
-        (feature(polygon([[0, 0], [1, 1], [2, 2], [0, 0]])), "is not simple: Too few points"),
+        (feature(polygon([[0, 0], [1, 1], [2, 2], [0, 0]])), "is not simple: "),
         (feature(polygon([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]])), "is not simple: Self-intersection"),
         (feature(polygon(SQUARE, ELSEWHERE)), "is not simple: Hole lies outside"),
         (feature(polygon(moved(float("nan")))), "is no WGS 84"),
