@@ -1,6 +1,7 @@
 """What follows a nowcast: the outlook of every catchment, kept, and the alerts of the region's rules."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,29 +52,34 @@ def after_nowcast(
 ) -> tuple[CatchmentOutlook, ...]:
     """Make and keep the outlooks of a nowcast that was published, and write down what its alerts are.
 
-    Fields are (member, y, x) [mm h-1], lead by lead. Nothing is sent, see `send`. Whatever goes wrong is logged and
-    stops nothing: then the result is empty, and the next nowcast is judged instead.
+    Fields are (member, y, x) [mm h-1], lead by lead. Nothing is sent, see `send`. Whatever goes wrong with one of the
+    steps is logged and stops neither the caller nor the others; without outlooks the result is empty.
     """
-    where = watch.settings.location(watch.region.name)
-    try:
+    where, made = watch.settings.location(watch.region.name), tuple[CatchmentOutlook, ...]()
+    with _logged("no outlooks", watch.region):
         made = outlooks(watch.weights, members_by_lead, origin)
-        if made:
+    if made:
+        with _logged("outlooks not kept", watch.region):
             publish_outlooks(where.child("catchments"), made, now)
+        with _logged("alerts not judged", watch.region):
             update_alerts(where.child("alerts"), watch.region.alerts, made, now)
-        return made
-    except (ValueError, OSError) as error:
-        log.error("no outlook", region=watch.region.name, reason=str(error))
-        return ()
+    return made
 
 
 def send(region: Region, settings: Settings, now: datetime) -> None:
     """Send the alerts that wait, in a few seconds at most; to be called after publishing, in every cycle."""
-    if not region.alerts:
-        return
+    if region.alerts:
+        with _logged("alerts not sent", region):
+            deliver(settings.location(region.name).child("alerts"), region.alerts, settings.token, now)
+
+
+@contextmanager
+def _logged(what: str, region: Region) -> Iterator[None]:
+    """Log what goes wrong instead of raising it."""
     try:
-        deliver(settings.location(region.name).child("alerts"), region.alerts, settings.token, now)
-    except (ValueError, OSError) as error:
-        log.error("alerts not sent", region=region.name, reason=str(error))
+        yield
+    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError) as error:
+        log.error(what, region=region.name, reason=str(error))
 
 
 def one_member(fields: Iterable[FloatField]) -> Iterator[FloatField]:

@@ -20,13 +20,8 @@ INIT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 def drawn(rings: Sequence[Sequence[tuple[float, float]]], grid: Grid = GRID) -> Any:
     """A polygon, the later rings being holes, from x and y of the grid's CRS."""
     to_grid = Transformer.from_crs("EPSG:4326", grid.projection, always_xy=True)
-    return shapely.Polygon(
-        *_outer_and_holes([[to_grid.transform(*xy, direction="INVERSE") for xy in r] for r in rings])
-    )
-
-
-def _outer_and_holes(rings: list[Any]) -> tuple[Any, list[Any]]:
-    return rings[0], rings[1:]
+    outer, *holes = ([to_grid.transform(*point, direction="INVERSE") for point in ring] for ring in rings)
+    return shapely.Polygon(outer, holes)
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> list[tuple[float, float]]:
