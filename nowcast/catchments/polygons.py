@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _parts(outline: Any) -> Iterator[Any]:
 
 def _weigh_part(part: Any, grid: Grid, catchment_id: str) -> tuple[Indices, Indices, Areas, float]:
     """Rows, columns and areas [km2] of one polygon on the grid, and its whole area."""
-    to_grid = Transformer.from_crs("EPSG:4326", grid.projection, always_xy=True)
+    to_grid = _to_grid(grid)
     stepped = shapely.segmentize(part, EDGE_STEP)
     shape = shapely.transform(stepped, lambda lonlat: _pixel_coordinates(grid, *to_grid.transform(*lonlat.T)))
     if not np.isfinite(shapely.get_coordinates(shape)).all():
@@ -98,6 +99,12 @@ def _weigh_part(part: Any, grid: Grid, catchment_id: str) -> tuple[Indices, Indi
     inside = shapely.box(0, 0, grid.width, grid.height).covers(shape)
     total = float(areas.sum()) if inside else _flat_area(stepped, equal_area)
     return rows + top, cols + left, areas, total
+
+
+@lru_cache(maxsize=8)
+def _to_grid(grid: Grid) -> Transformer:
+    """From WGS 84 longitude and latitude; kept, since making one takes longer than its use."""
+    return Transformer.from_crs("EPSG:4326", grid.projection, always_xy=True)
 
 
 def _pixel_coordinates(grid: Grid, x: Areas, y: Areas) -> NDArray[np.float64]:
