@@ -162,7 +162,7 @@ def test_a_real_frames_mean_is_that_of_many_points(name: str) -> None:
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     radius = 0.5 + 0.15 * np.sin(3 * angle)
     outline = shapely.Polygon(np.stack([lon + 1.6 * radius * np.cos(angle), lat + radius * np.sin(angle)], axis=1))
-    rain_rate = np.where(scan.coverage, scan.rain_rate + np.float32(0.05), np.nan).astype(np.float32)
+    rain_rate = scan.rain_rate
     means, shares = area_means(weigh(Catchment("star", "star", outline), grid), rain_rate[None])
     west, south, east, north = outline.bounds
     rows, cols = grid.window(south, west, north, east)
