@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nowcast.cli_alerts import alerts, catchments, receiver
 from nowcast.cli_bench import bench
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_models import models, retrain
@@ -24,6 +25,9 @@ app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
 app.add_typer(models, name="models")
 app.command()(evaluate)
+app.command()(catchments)
+app.command()(alerts)
+app.command()(receiver)
 app.command()(train)
 app.command()(retrain)
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nowcast.cli_options import RegionName, Store, settings_for, usage
+from nowcast.core.timeline import isoformat, parse_time
 
 query = typer.Typer(no_args_is_help=True, help="Ask the forecast store.")
 
@@ -38,13 +40,28 @@ def point(
     region: RegionName,
     store: Store = None,
     init_time: Init = None,
+    now: Annotated[str | None, typer.Option(help="ISO 8601, UTC; the clock, or --init-time when given.")] = None,
     shape: Format = Shape.TABLE,
     out: Out = None,
 ) -> None:
-    """All leads at a place."""
-    from nowcast.store import query as ask
+    """All leads at a place, below a sentence that sums them up."""
+    from nowcast.points import tell
+    from nowcast.store import repository
+    from nowcast.store.query import Reader
 
-    _answer(region, store, shape, out, lambda reader: ask.point(reader, lat, lon, _time(init_time)))
+    with usage():
+        _, settings = settings_for(region, store)
+        where = settings.location(region)
+        moment = _time(now) or _time(init_time) or datetime.now(UTC)
+        archive = where.child("archive")
+        observations = Reader(archive) if repository.exists(archive) else None
+        found, said = tell(Reader(where.child("forecasts")), observations, lat, lon, moment, _time(init_time))
+        if shape is Shape.JSON:
+            typer.echo(json.dumps(_plain(found) | {"outlook": asdict(said) | {"now": isoformat(moment)}}))
+            return
+        if shape is Shape.TABLE:
+            typer.echo(said.text)
+        _write(found, shape, out)
 
 
 @query.command("map")
@@ -81,8 +98,6 @@ def box(
 
 
 def _time(text: str | None) -> datetime | None:
-    from nowcast.core.timeline import parse_time
-
     return parse_time(text) if text else None
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nowcast.alerts.rules import AlertRule
 from nowcast.store.repository import S3, Location
 
 LIBRARY_ENVIRONMENT = {
@@ -48,6 +49,14 @@ def _minutes(value: object) -> object:
     return timedelta(minutes=value) if isinstance(value, int | float) else value
 
 
+def _without_secrets(error: ValidationError) -> str:
+    """What is wrong, where; values below `alerts` are left out, for they may hold secrets."""
+    if not any("alerts" in one["loc"] for one in error.errors(include_input=False)):
+        return str(error)
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+
+
 class Region(BaseModel):
     """One radar feed, its archive and its nowcasts.
 
@@ -73,6 +82,17 @@ class Region(BaseModel):
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
     poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
+    catchments: Path | None = Field(None, description="GeoJSON file of polygons; relative to the folder of this YAML")
+    alerts: tuple[AlertRule, ...] = Field((), description="alert rules over the catchments")
+
+    @model_validator(mode="after")
+    def _alerts_can_be_told_apart(self) -> "Region":
+        names = [rule.name for rule in self.alerts]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two alert rules have the name {twice[0]}")
+        if names and self.catchments is None:
+            raise ValueError("alerts need catchments: a GeoJSON file")
+        return self
 
 
 class Settings(BaseSettings):
@@ -98,7 +118,9 @@ class Settings(BaseSettings):
         try:
             fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
             region = Region(**({"name": name} | (fields or {})))
-        except (ValidationError, TypeError, yaml.YAMLError) as error:
+        except ValidationError as error:
+            raise ValueError(f"{path}: {_without_secrets(error)}") from None
+        except (TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
         if region.name != name:
             raise ValueError(f"{path} names region {region.name}, its file {name}")
@@ -117,6 +139,14 @@ class Settings(BaseSettings):
     def location(self, region: str) -> Location:
         """Where the region's archive and forecasts lie."""
         return Location(self.store, S3(self.s3_endpoint_url, self.s3_region)).child(region)
+
+    def catchments(self, region: Region) -> Path | None:
+        """The region's file of catchments."""
+        return None if region.catchments is None else self.regions / region.catchments
+
+    def token(self, variable: str) -> str | None:
+        """The value of an environment variable that a region's YAML names, None when it is not set or empty."""
+        return os.environ.get(variable) or None
 
     def models(self, region: str) -> Location:
         """Where the region's model registry lies."""

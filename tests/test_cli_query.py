@@ -107,6 +107,29 @@ class TestTable:
         assert [row[:3] for row in lines(small_box(nowcast))] == expected
 
 
+class TestSentence:
+    """Above the table. It rained in row 0 at 12:00 and no longer at 12:05."""
+
+    def said(self, nowcast: Command, row: int, col: int, *options: str) -> str:
+        return point(nowcast, row, col, *options).stdout.splitlines()[0]
+
+    def test_now_is_the_initial_time_that_is_asked_for(self, nowcast: Command) -> None:
+        said = self.said(nowcast, 0, 9, "--init-time", "2026-06-01T12:00")
+        assert said == "rain for the whole forecast (15 min)"
+        assert self.said(nowcast, 0, 9, "--init-time", "2026-06-01T12:05") == "no rain in the next 15 min"
+
+    def test_the_newest_scan_says_what_it_does_now(self, nowcast: Command) -> None:
+        """The nowcast of 12:00 expects rain at 12:10; the scan of 12:05 is dry."""
+        said = self.said(nowcast, 0, 9, "--init-time", "2026-06-01T12:00", "--now", "2026-06-01T12:05")
+        assert said == "rain in 5 min, to the end of the forecast (10 min)"
+
+    def test_a_place_never_observed(self, nowcast: Command) -> None:
+        assert self.said(nowcast, 8, 2, "--now", "2026-06-01T12:05") == "no radar coverage here"
+
+    def test_a_forecast_that_has_run_out(self, nowcast: Command) -> None:
+        assert self.said(nowcast, 8, 9, "--now", "2026-06-01T12:20") == "the forecast is past"
+
+
 class TestJson:
     def test_point(self, nowcast: Command) -> None:
         found = json.loads(point(nowcast, 8, 9, "--format", "json").stdout)
@@ -117,6 +140,21 @@ class TestJson:
             "dims": ["lead_time"],
             "lead_time_min": [5, 10, 15],
             "rain_rate": [9.0, 9.0, 9.0],
+            "outlook": found["outlook"],
+        }
+
+    def test_point_sums_up_what_happens_after_a_given_now(self, nowcast: Command) -> None:
+        """Persistence of 9 mm/h from 12:05; at 12:09 the leads to 12:20 are 1, 6 and 11 min ahead."""
+        text = point(nowcast, 8, 9, "--format", "json", "--now", "2026-06-01T12:09").stdout
+        assert json.loads(text)["outlook"] == {
+            "text": "rain for the whole forecast (11 min)",
+            "weather": "lasting",
+            "starts_min": 0,
+            "ends_min": None,
+            "horizon_min": 11,
+            "chance": None,
+            "certainty": None,
+            "now": "2026-06-01T12:09:00Z",
         }
 
     def test_what_is_not_known_is_null(self, nowcast: Command) -> None:

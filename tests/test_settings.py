@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from nowcast.settings import Box, Region, Settings, calm_engines
 
+RULE = "{name: flood, catchment: vantaa, window_min: 30, threshold: 5, probability: 0.6, webhook: 'https://h/key'}"
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -34,6 +36,10 @@ class TestEnvironment:
     def test_arguments_come_before_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NOWCAST_STORE", "elsewhere")
         assert Settings(store="here").store == "here"
+
+    def test_a_token_is_read_from_the_variable_that_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOOK_TOKEN", "pass")
+        assert (Settings().token("HOOK_TOKEN"), Settings().token("HOOK_TOKEN_2")) == ("pass", None)
 
     @pytest.mark.parametrize("name", ["LOG_LEVEL", "LOG_FORMAT"])
     def test_a_wrong_value_is_refused(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -78,6 +84,18 @@ class TestYaml:
             poll_s=0.5,
         )
 
+    def test_catchments_and_alerts(self, settings: Settings) -> None:
+        read = region(settings, f"catchments: rivers.geojson\nalerts: [{RULE}]")
+        assert settings.catchments(read) == settings.regions / "rivers.geojson"
+        assert (read.alerts[0].name, read.alerts[0].clear_below) == ("flood", 0.3)
+
+    def test_a_wrong_webhook_is_not_shown(self, settings: Settings) -> None:
+        """It may hold a password, whatever is wrong with it."""
+        for text in ("ftp://h/secret", "{secret: 1}"):
+            with pytest.raises(ValueError, match=r"here\.yaml: alerts\.0") as caught:
+                region(settings, f"catchments: a\nalerts: [{{name: a, threshold: 5, probability: 1, webhook: {text}}}]")
+            assert "secret" not in str(caught.value)
+
     @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}\n"])
     def test_an_empty_file_means_the_defaults(self, settings: Settings, text: str) -> None:
         assert region(settings, text) == Region(name="here")
@@ -107,6 +125,10 @@ class TestYaml:
             ("leads: 145", "leads"),
             ("cadence: often", "cadence"),
             ("poll_s: 0", "poll_s"),
+            ("alerts: [{name: a, threshold: 5, probability: 0.6}]", "alerts need catchments"),
+            ("catchments: a.json\nalerts: [{name: a, treshold: 5, probability: 0.6}]", "alerts.0.treshold"),
+            ("catchments: a.json\nalerts: [{name: a, threshold: 5, probability: 60}]", "alerts.0.probability"),
+            (f"catchments: a.json\nalerts: [{RULE}, {RULE}]", "two alert rules have the name flood"),
             ("gpus: -1", "gpus"),
             ("- leads", "here.yaml"),
             ("leads", "here.yaml"),

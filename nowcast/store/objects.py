@@ -67,6 +67,17 @@ def listed(location: Location, folder: str) -> list[str]:
     return sorted(one["path"] for one in found)
 
 
+def folders(location: Location) -> list[str]:
+    """Names of the folders right below a location, ascending."""
+    if _is_absent(location):
+        return []
+    try:
+        found = obstore.list_with_delimiter(_open(location))
+    except BaseError as error:
+        raise _named(location, "", error) from error
+    return sorted(str(one).rstrip("/").rpartition("/")[2] for one in found["common_prefixes"])
+
+
 def _swap(location: Location, path: str, edit: Callable[[bytes | None], bytes]) -> bytes:
     store = _open(location)
     try:

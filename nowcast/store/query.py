@@ -1,17 +1,18 @@
 """What users ask of the stores, as xarray with CF coordinates. Readers take no lock and see whole commits only."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import icechunk
 import numpy as np
 import xarray as xr
 
 from nowcast.core.grid import Grid
+from nowcast.core.rain import ZR
 from nowcast.core.timeline import isoformat
 from nowcast.store import repository
 from nowcast.store.repository import Location
-from nowcast.store.template import STATUS_ISSUED
+from nowcast.store.template import STATUS_ISSUED, STATUS_OBSERVED
 
 
 class NoForecast(ValueError):
@@ -89,6 +90,24 @@ def box(
     """All leads of the smallest part of the grid that holds a WGS 84 box, dims (lead_time, y, x)."""
     rows, cols = forecasts.grid.window(south, west, north, east)
     return nowcast_at(forecasts, init_time).isel(y=rows, x=cols)
+
+
+def newest_observation(archive: Reader, lat: float, lon: float, until: datetime) -> tuple[datetime, float] | None:
+    """Time of the newest scan up to a time, and its rain rate [mm h-1] at the pixel that holds a WGS 84 point.
+
+    NaN where that scan does not cover it; None when there is no scan. ValueError outside the grid.
+    """
+    row, col = archive.grid.locate(lat, lon)
+    dataset = archive.dataset
+    slots = np.flatnonzero((dataset.status.values == STATUS_OBSERVED) & (dataset.time.values <= _moment(until)))
+    if not len(slots):
+        return None
+    pixel = dataset.isel(time=int(slots[-1]), y=row, x=col)
+    time = datetime.fromtimestamp(int(pixel.time.values.astype("datetime64[s]").astype(int)), UTC)
+    quantity = dataset.attrs["nowcast:quantity"]
+    values = np.asarray(pixel[quantity].values, np.float32)
+    rain_rate = values if quantity == "rain_rate" else ZR(*dataset.attrs["nowcast:zr"]).rain_rate(values)
+    return time, float(rain_rate) if bool(pixel.coverage) else float("nan")
 
 
 def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:

@@ -1,0 +1,96 @@
+"""What follows a nowcast: the outlook of every catchment, kept, and the alerts of the region's rules."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from nowcast.alerts.delivery import deliver
+from nowcast.alerts.judging import update_alerts
+from nowcast.alerts.rules import EVERY
+from nowcast.catchments.geojson import read_catchments
+from nowcast.catchments.outlooks import CatchmentOutlook, Origin, outlooks
+from nowcast.catchments.polygons import Weights, weigh
+from nowcast.core.grid import Grid
+from nowcast.core.types import FloatField
+from nowcast.settings import Region, Settings
+from nowcast.store.forecasts import Forecasts, issued, read_rain_rate
+from nowcast.store.outlooks import publish_outlooks
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """A region's catchments on its grid, and its rules."""
+
+    region: Region
+    settings: Settings
+    weights: tuple[Weights, ...]
+
+
+def watch(region: Region, settings: Settings, grid: Grid) -> Watch:
+    """A region's watch, without catchments when its YAML names no file.
+
+    Raises ValueError or OSError for a file that cannot be read, a catchment outside the grid, a rule for no catchment.
+    """
+    path = settings.catchments(region)
+    if path is None:
+        return Watch(region, settings, ())
+    catchments = read_catchments(path)
+    known = {EVERY, *(one.catchment_id for one in catchments)}
+    for rule in region.alerts:
+        if rule.catchment not in known:
+            raise ValueError(f"rule {rule.name} of region {region.name}: {path} has no catchment {rule.catchment}")
+    return Watch(region, settings, tuple(weigh(one, grid) for one in catchments))
+
+
+def after_nowcast(
+    watch: Watch, members_by_lead: Iterable[FloatField], origin: Origin, now: datetime
+) -> tuple[CatchmentOutlook, ...]:
+    """Make and keep the outlooks of a nowcast that was published, and write down what its alerts are.
+
+    Fields are (member, y, x) [mm h-1], lead by lead. Nothing is sent, see `send`. Whatever goes wrong with one of the
+    steps is logged and stops neither the caller nor the others; without outlooks the result is empty.
+    """
+    where, made = watch.settings.location(watch.region.name), tuple[CatchmentOutlook, ...]()
+    with _logged("no outlooks", watch.region):
+        made = outlooks(watch.weights, members_by_lead, origin)
+    if made:
+        with _logged("outlooks not kept", watch.region):
+            publish_outlooks(where.child("catchments"), made, now)
+        with _logged("alerts not judged", watch.region):
+            update_alerts(where.child("alerts"), watch.region.alerts, made, now)
+    return made
+
+
+def send(region: Region, settings: Settings, now: datetime) -> None:
+    """Send the alerts that wait, in a few seconds at most; to be called after publishing, in every cycle."""
+    if region.alerts:
+        with _logged("alerts not sent", region):
+            deliver(settings.location(region.name).child("alerts"), region.alerts, settings.token, now)
+
+
+@contextmanager
+def _logged(what: str, region: Region) -> Iterator[None]:
+    """Log what goes wrong instead of raising it."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError) as error:
+        log.error(what, region=region.name, reason=str(error))
+
+
+def one_member(fields: Iterable[FloatField]) -> Iterator[FloatField]:
+    """A deterministic nowcast's fields (y, x), lead by lead, as an ensemble of one member."""
+    return (field[None] for field in fields)
+
+
+def from_store(watch: Watch, forecasts: Forecasts) -> tuple[CatchmentOutlook, ...]:
+    """The outlooks of the newest nowcast in a store, as one member; empty when there is no nowcast. Nothing is kept."""
+    if not (done := issued(forecasts)):
+        return ()
+    slot = max(done)
+    origin = Origin(watch.region.name, forecasts.timeline.time(slot), forecasts.lead_times, done[slot])
+    return outlooks(watch.weights, one_member(read_rain_rate(forecasts, slot)), origin)
