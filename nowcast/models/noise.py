@@ -6,6 +6,7 @@ each scale by a lead, as its autocorrelation decays along the motion, is what no
 
 from collections.abc import Iterator
 from itertools import pairwise
+import itertools
 
 import torch
 from torch import Tensor
@@ -33,16 +34,22 @@ def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
     (newest, _), flow = track.newest, track.flow
     random = torch.Generator(newest.device).manual_seed(seed)
     amplitude, lasting = _amplitude(newest[0, 0]), _lasting(track)
-    fading = (1 - lasting**2).sqrt() * amplitude
     spectrum = torch.zeros((), device=newest.device)
     displacement = torch.zeros_like(flow)
-    while True:
+    for lead in itertools.count(1):
         white = torch.randn(count, *newest.shape[-2:], generator=random, device=newest.device)
-        spectrum = lasting * spectrum + fading * torch.fft.rfft2(white)
+        fresh = (_lost(lasting, lead) - lasting**2 * _lost(lasting, lead - 1)).clamp(min=0.0).sqrt() * amplitude
+        spectrum = lasting * spectrum + fresh * torch.fft.rfft2(white)
         displacement = extend(displacement, flow)
         fields = torch.fft.irfft2(spectrum, s=newest.shape[-2:])
         moved = advect(fields[None], displacement, outside="reflection")[0]
         yield moved / moved.std(dim=(-2, -1), keepdim=True).mean().clamp(min=1e-12)
+
+
+def _lost(lasting: Tensor, steps: int) -> Tensor:
+    """Share of each scale's variance that is error after so many steps."""
+    kept = lasting**steps
+    return (1 - kept) ** 1.5 * (1 + kept) ** 0.5
 
 
 def _amplitude(field: Tensor) -> Tensor:
