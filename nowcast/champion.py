@@ -23,7 +23,7 @@ def load(where: Location, model_id: str | None, sampling: Sampling) -> Checkpoin
     """A registered model for scans of this cadence and pixel size; the shipped one for None, whatever the scans.
 
     Raises ValueError, naming the model, when it is unknown, when a file is missing or not as it was registered, when
-    its tensors do not fit, and when it was trained on scans of another cadence or pixel size.
+    its tensors do not fit or are not finite, and when it was trained on scans of another cadence or pixel size.
     """
     if model_id is None:
         return load_checkpoint(SHIPPED_WEIGHTS)
@@ -32,6 +32,8 @@ def load(where: Location, model_id: str | None, sampling: Sampling) -> Checkpoin
             checkpoint = load_checkpoint(registry.fetch(where, model_id, Path(folder)))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{model_id} cannot be loaded: {error}") from error
+    if not all(bool(weights.isfinite().all()) for weights in checkpoint.model.state_dict().values()):
+        raise ValueError(f"{model_id} holds weights that are not finite")
     if strange := checkpoint.training.strangeness(sampling):
         raise ValueError(f"{model_id} does not fit these scans: {strange}")
     return checkpoint

@@ -220,8 +220,7 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
         return None
     is_new = publish(forecasts, nowcast, now)
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
-    if not start.unmoved:
-        _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
+    _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
     return nowcast if is_new else None
 
 
@@ -270,6 +269,8 @@ def _beside(
     desk: Desk, archive: Archive, store: str, name: str, start: Start, now: datetime, served: Nowcast | None = None
 ) -> None:
     """Another method's nowcast from the same scan, kept apart; what goes wrong is logged once and stops nothing."""
+    if start.unmoved:
+        return
     try:
         kept, method = desk.beside(store, archive), rolling(desk.roster, name, archive.sampling)
         own = served if served is not None and served.model == name else make(method, archive, kept, start, now)

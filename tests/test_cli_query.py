@@ -93,7 +93,9 @@ class TestTable:
         assert [row[2] for row in lines(result)] == ["100%"] * 3
 
     def test_a_place_never_observed_has_no_number(self, nowcast: Command) -> None:
-        assert lines(point(nowcast, 8, 2))[0] == ["+5", "nan", "-", "-"]
+        result = point(nowcast, 8, 2)
+        assert "no radar coverage here" in result.stdout
+        assert lines(result) == []
 
     def test_map_gives_mean_and_maximum(self, nowcast: Command) -> None:
         """Columns 4 .. 15 have a mean of 9.5 and a maximum of 15."""
@@ -113,6 +115,9 @@ class TestJson:
         assert found == {
             "init_time": "2026-06-01T12:05:00Z",
             "model": "persistence",
+            "rung": "persistence",
+            "reason": "",
+            "radar_coverage": "ok",
             "units": "mm h-1",
             "dims": ["lead_time"],
             "lead_time_min": [5, 10, 15],
