@@ -1,6 +1,7 @@
 """Which nowcasts are issued, from which scans, and that no number depends on the order in which scans came."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -196,3 +197,15 @@ def test_what_is_published_is_what_was_made(tmp_path: Path) -> None:
     assert made.input_age == SCANS[7].nominal_time + timedelta(minutes=10) - SCANS[1].nominal_time
     assert [lead / timedelta(minutes=1) for lead in made.lead_times] == [5, 10, 15]
     np.testing.assert_allclose(read_rain_rate(stored, slot), made.rain_rate, atol=0.0051)
+
+
+def test_a_stuck_scan_is_stored_with_whose_picture_it_shows_and_starts_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.follow(SCANS[:2])
+    path = tmp_path / "again.h5"
+    write(replace(SCANS[1], nominal_time=SCANS[2].nominal_time), path)
+    taken = ingest(intake(office.region, office.settings), path, START + timedelta(days=1))
+    assert (taken.outcome, taken.reason) == (Outcome.STORED, "same picture as 12:05")
+    assert office.issue() == []
+    (made,) = office.follow(SCANS[3:4])
+    assert len(made.scan_ids) == 3
