@@ -6,8 +6,10 @@ from pathlib import Path
 
 from prefect import task
 
+from nowcast.core.timeline import isoformat
 from nowcast.ingest import Ingested, ingest, intake
-from nowcast.serving.actor import region_actor
+from nowcast.issue import issue_without_actor
+from nowcast.serving.actor import ActorFailed, issue_at_actor
 from nowcast.settings import Region, Settings
 
 
@@ -19,6 +21,15 @@ async def ingest_file(region: Region, settings: Settings, path: Path) -> Ingeste
 
 @task(retries=3, retry_delay_seconds=[1, 5, 30])
 async def issue_nowcasts(region: Region, settings: Settings) -> list[str]:
-    """Everything due at the region's actor; a killed actor restarts and finishes the call."""
-    issued: list[str] = await asyncio.wrap_future(region_actor(region, settings).issue.remote().future())
+    """Everything due, one by one at the region's actor; initial times. Retried when a store fails.
+
+    What the actor cannot do is issued here, by methods that need no model.
+    """
+    issued: list[str] = []
+    try:
+        while made := await issue_at_actor(region, settings, region.actor_wait_s):
+            issued += made
+    except ActorFailed as error:
+        rest = await asyncio.to_thread(issue_without_actor, region, settings, str(error), datetime.now(UTC))
+        issued += [isoformat(nowcast.init_time) for nowcast in rest]
     return issued

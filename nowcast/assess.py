@@ -20,10 +20,13 @@ def assess(
 ) -> Assessment:
     """Every issued nowcast against the scans that have come since; empty when nothing was issued.
 
-    A pixel counts where it was observed and every method made a forecast. Baselines are made anew from the archive.
+    A pixel counts where it was observed and every method made a forecast. Baselines are made anew from the archive; a
+    nowcast for which one of them stood in is left out, unless there are no others.
+
     With `shadow`, only nowcasts from slots of which its newest model made one too, which are scored as `shadow`.
     """
     done = issued(forecasts)
+    done = {slot: model_id for slot, model_id in done.items() if method(model_id) not in baselines} or done
     if shadow is not None:
         shadowed = of_newest_model(shadow)
         done = {slot: model_id for slot, model_id in done.items() if slot in shadowed}

@@ -81,7 +81,8 @@ def issue(region: RegionName, store: Store = None, as_json: Json = False) -> Non
 
     with usage():
         made = issue_due(desk(*settings_for(region, store)), datetime.now(UTC))
-    show([{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made], as_json)
+    rows = [{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made]
+    show([row | {"rung": n.rung, "reason": n.reason} for row, n in zip(rows, made, strict=True)], as_json)
 
 
 @app.command()
@@ -153,7 +154,7 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
     """What a region's stores hold."""
     from nowcast.store import repository
     from nowcast.store.archive import gaps, open_archive, read_slots
-    from nowcast.store.forecasts import issued, open_forecasts
+    from nowcast.store.forecasts import NO_RUNG, open_forecasts, records
     from nowcast.store.quarantine import refusals
 
     with usage():
@@ -161,8 +162,9 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
         location = settings.location(region)
         archive = open_archive(location.child("archive"))
         nowcasts = location.child("forecasts")
-        done = issued(open_forecasts(nowcasts)) if repository.exists(nowcasts) else {}
-    observed = read_slots(archive).observed
+        held = records(open_forecasts(nowcasts)) if repository.exists(nowcasts) else {}
+    slots, done = read_slots(archive), {slot: one for slot, one in held.items() if one.rung != NO_RUNG}
+    observed, newest = slots.observed, held[max(held)] if held else None
     at = [archive.timeline.time(int(slot)).isoformat() for slot in (observed[0], observed[-1])] if len(observed) else []
     row = {
         "region": region,
@@ -170,9 +172,13 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
         "scans": len(observed),
         "first_last": " .. ".join(at),
         "gaps": len(gaps(archive)),
+        "stuck": len(slots.stuck),
         "nowcasts": len(done),
+        "withheld": len(held) - len(done),
         "newest": archive.timeline.time(max(done)).isoformat() if done else "",
-        "models": ", ".join(sorted(set(done.values()))),
+        "rung": newest.rung if newest else "",
+        "reason": newest.reason if newest else "",
+        "models": ", ".join(sorted({one.model for one in done.values()})),
         "quarantined": len(refusals(settings.quarantine_folder(region))),
     }
     show([row], as_json)

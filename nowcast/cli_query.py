@@ -28,6 +28,9 @@ class Shape(StrEnum):
     GEOTIFF = "geotiff"
 
 
+BLIND = {"never": "no radar coverage here", "unavailable": "radar temporarily unavailable"}
+"""What is said of places that the newest scan did not observe, by flag."""
+
 Init = Annotated[str | None, typer.Option("--init-time", help="ISO 8601, UTC; the latest when absent.")]
 Format = Annotated[Shape, typer.Option("--format")]
 Out = Annotated[Path | None, typer.Option("--out", help="File for netcdf and geotiff.")]
@@ -134,6 +137,9 @@ def _plain(found: xr.Dataset) -> dict[str, object]:
     return {
         "init_time": str(found.init_time.values)[:19] + "Z",
         "model": str(found.model.values),
+        "rung": str(found.rung.values),
+        "reason": str(found.reason.values),
+        **({} if found.radar_coverage.ndim else {"radar_coverage": _sight(found)}),
         "units": "mm h-1",
         "dims": list(rain.dims),
         "lead_time_min": [int(v) for v in found.lead_time.values.ravel()],
@@ -143,7 +149,11 @@ def _plain(found: xr.Dataset) -> dict[str, object]:
 
 def _table(found: xr.Dataset) -> None:
     console = Console()
-    console.print(f"init {str(found.init_time.values)[:16]}Z by {found.model.values}", highlight=False)
+    console.print(f"init {str(found.init_time.values)[:16]}Z by {found.model.values}{_ladder(found)}", highlight=False)
+    if not found.radar_coverage.ndim and (blind := BLIND.get(_sight(found))):
+        console.print(blind)
+        if not found.rain_rate.notnull().any():
+            return
     if "lead_time" not in found.dims:
         found = found.expand_dims("lead_time")
     spatial = [dim for dim in ("y", "x") if dim in found.dims]
@@ -156,6 +166,18 @@ def _table(found: xr.Dataset) -> None:
         chances = [float(one.probability.sel(threshold=v).mean()) for v in levels]
         table.add_row(f"+{int(lead)}", *(f"{v:.2f}" for v in rain), *(f"{v:.0%}" if v == v else "-" for v in chances))
     console.print(table)
+
+
+def _ladder(found: xr.Dataset) -> str:
+    """Why the nowcast stands on the rung it does; empty when there is nothing to say."""
+    return f" ({found.rung.values}: {found.reason.values})" if str(found.reason.values) else ""
+
+
+def _sight(found: xr.Dataset) -> str:
+    """The flag of radar coverage at a place, in the store's words."""
+    attributes = found.radar_coverage.attrs
+    words = dict(zip(attributes.get("flag_values", ()), attributes.get("flag_meanings", "").split(), strict=True))
+    return str(words.get(int(found.radar_coverage), "unknown"))
 
 
 def _geotiff(found: xr.Dataset, out: Path) -> None:

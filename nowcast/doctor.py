@@ -6,7 +6,8 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
-from nowcast.issue import SHIPPED_WEIGHTS, device
+from nowcast.champion import SHIPPED_WEIGHTS
+from nowcast.issue import device
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.settings import Settings
 

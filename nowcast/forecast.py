@@ -1,6 +1,6 @@
 """What a method forecasts from a slot of an archive, and how good methods are over many slots."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from itertools import islice
 from typing import Any
@@ -24,12 +24,26 @@ def inputs(archive: Archive, rolling: Rolling[Any], slot: int) -> tuple[bytes, .
     return used if ids[-1] and len(used) >= min(FEWEST_SCANS, rolling.nowcaster.context) else ()
 
 
-def forecast_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> FloatField:
-    """Rain rates [mm h-1] (lead, y, x) at lead 1 .. `leads` after a slot, from the archive's scans up to it alone."""
+def at_leisure() -> None:
+    """No deadline."""
+
+
+def forecast_from(
+    archive: Archive, rolling: Rolling[Any], slot: int, leads: int, tick: Callable[[], None] = at_leisure
+) -> FloatField:
+    """Rain rates [mm h-1] (lead, y, x) at lead 1 .. `leads` after a slot, from the archive's scans up to it alone.
+
+    `tick` is called before each lead, and after the last; what it raises ends the forecast.
+    """
     ids = scan_ids(archive, rolling.first_slot(slot), slot)
     state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
     assert state is not None
-    return np.stack(list(islice(rolling.nowcaster.forecast(state), leads)))
+    fields = []
+    tick()
+    for field in islice(rolling.nowcaster.forecast(state), leads):
+        fields.append(field)
+        tick()
+    return np.stack(fields)
 
 
 def evaluate(

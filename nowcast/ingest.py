@@ -19,7 +19,7 @@ from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
 from nowcast.sources.payload import BadScan
 from nowcast.store import repository
-from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive
+from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive, original
 from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
 
@@ -94,6 +94,7 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     if Placement.CONFLICT in placements:
         taken = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
         return _refused(where, path, file_id, f"another scan of {taken} is archived already", now)
+    remarks += _repeats(archive, scans, placements)
     return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
 
 
@@ -130,8 +131,15 @@ def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
     return within or usual_step(moment for moment in named if moment) or DEFAULT_CADENCE
 
 
+def _repeats(archive: Archive, scans: Sequence[Scan], placements: Sequence[Placement]) -> list[str]:
+    """What is to be said of stuck scans: whose picture they show."""
+    stuck = [scan for scan, placement in zip(scans, placements, strict=True) if placement is Placement.STUCK]
+    slots = (archive.timeline.slot(scan.nominal_time) for scan in stuck)
+    return [f"same picture as {original(archive, slot):%H:%M}" for slot in slots]
+
+
 def _outcome(placements: Sequence[Placement]) -> Outcome:
-    if Placement.STORED in placements:
+    if Placement.STORED in placements or Placement.STUCK in placements:
         return Outcome.STORED
     return Outcome.LATE if Placement.LATE in placements else Outcome.DUPLICATE
 

@@ -1,57 +1,84 @@
-"""Second use case: every archived scan gets a nowcast, exactly one, whole."""
+"""Second use case: every archived scan gets a nowcast, exactly one, whole, on the best rung that holds."""
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import structlog
 import torch
 from icechunk import IcechunkError
 
-from nowcast import champion, registry
+from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
-from nowcast.forecast import forecast_from, inputs
+from nowcast.core.types import FlagField, FloatField
+from nowcast.forecast import FEWEST_SCANS, at_leisure, forecast_from, inputs
+from nowcast.ladder import FAILURES, Benched, Step, deadline, descend
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.neighbourhood import exceedance
 from nowcast.models.rollout import Rolling
-from nowcast.registry import Pointer
+from nowcast.quality import check_forecast
+from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, refresh, rolling, rungs
 from nowcast.settings import Region, Settings
+from nowcast.sight import Sight, view
 from nowcast.store import repository
-from nowcast.store.archive import Archive, open_archive, read_slots
-from nowcast.store.forecasts import Forecasts, create_forecasts, issued, open_forecasts, publish
+from nowcast.store.archive import Archive, open_archive, read_frames, read_slots
+from nowcast.store.forecasts import (
+    NO_RUNG,
+    Forecasts,
+    create_forecasts,
+    open_to_publish,
+    publish,
+    records,
+    withhold,
+)
 from nowcast.store.repository import Location
+from nowcast.store.template import RADAR_NEVER
 
 log = structlog.get_logger()
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "rain.safetensors"
+
+class Start(NamedTuple):
+    """A slot to forecast from: its frame (y, x) [mm h-1], flags of radar coverage, the share of the usual one, and why
+    motion cannot be seen, empty when it can."""
+
+    slot: int
+    rain_rate: FloatField
+    radar_coverage: FlagField
+    share: float
+    unmoved: str
+
+
+def no_verdict(model_id: str) -> str:
+    """Nothing speaks against any model."""
+    return ""
 
 
 @dataclass
 class Desk:
-    """A region's warm model with its state; everything but the weights can be rebuilt from the archive.
+    """A region's warm methods with their state; everything but the weights can be rebuilt from the archive.
 
-    `held` says which of the registry's models are loaded: `rolling` is its champion, `shadow` its shadow.
+    `verdict` says why a model should rest for now, empty when it need not. `stand_in` is why models are out of reach
+    and simpler methods stand in for them, empty when they do not. `clock` gives seconds.
     """
 
     region: Region
     location: Location
-    rolling: Rolling[Any]
-    device: str = "cpu"
-    shadow: Rolling[Any] | None = None
-    held: Pointer = field(default_factory=Pointer)
-    complaints: set[str] = field(default_factory=set)
+    roster: Roster
+    verdict: Callable[[str], str] = no_verdict
+    stand_in: str = ""
+    clock: Callable[[], float] = time.monotonic
+    sight: Sight = field(default_factory=Sight)
     _archive: Archive | None = field(default=None, init=False)
-    _forecasts: Forecasts | None = field(default=None, init=False)
-
-    @property
-    def models(self) -> Location:
-        """The region's model registry."""
-        return self.location.child("models")
+    _stores: dict[str, Forecasts] = field(default_factory=dict, init=False)
 
     @property
     def archive(self) -> Archive | None:
@@ -62,14 +89,28 @@ class Desk:
 
     def forecasts(self, archive: Archive) -> Forecasts:
         """The region's forecast store, laid out like its archive when there is none yet."""
-        where = self.location.child("forecasts")
-        if self._forecasts is None and repository.exists(where):
-            self._forecasts = open_forecasts(where)
-            _compare_settings(self.region, self._forecasts)
-        if self._forecasts is None:
-            region = self.region
-            self._forecasts = create_forecasts(where, archive.grid, archive.timeline, region.leads, region.thresholds)
-        return self._forecasts
+        region = self.region
+        if "forecasts" not in self._stores:
+            self._stores["forecasts"] = kept = self._store("forecasts", archive, region.leads, region.thresholds)
+            _compare_settings(region, kept)
+        return self._stores["forecasts"]
+
+    def beside(self, name: str, archive: Archive) -> Forecasts:
+        """Where `advection` or the `shadow` keeps its nowcasts, with the leads of the region's forecasts.
+
+        Advection's are without probabilities.
+        """
+        like = self.forecasts(archive)
+        if name not in self._stores:
+            thresholds = () if name == ADVECTION else like.thresholds
+            self._stores[name] = self._store(name, archive, len(like.lead_times), thresholds)
+        return self._stores[name]
+
+    def _store(self, name: str, archive: Archive, leads: int, thresholds: tuple[float, ...]) -> Forecasts:
+        where = self.location.child(name)
+        if repository.exists(where):
+            return open_to_publish(where)
+        return create_forecasts(where, archive.grid, archive.timeline, leads, thresholds)
 
 
 def _compare_settings(region: Region, forecasts: Forecasts) -> None:
@@ -93,17 +134,31 @@ def checkpoint_path(region: Region) -> Path:
 
 def nowcaster(region: Region, on: str) -> Nowcaster[Any]:
     """The method the region's `model` setting names, on a device; ValueError or OSError when it cannot be loaded."""
-    if region.model == "persistence":
+    if region.model == PERSISTENCE:
         return Persistence()
-    if region.model == "advection":
+    if region.model == ADVECTION:
         return Advection(on)
     return ConvLSTM(load_checkpoint(checkpoint_path(region)), on)
 
 
 def desk(region: Region, settings: Settings) -> Desk:
-    """A region's desk under these settings, its model loaded."""
-    on = device(settings.device)
-    return Desk(region, settings.location(region.name), Rolling(nowcaster(region, on)), on)
+    """A region's desk under these settings. A method that the region names itself is loaded; the registry's models are
+    when their turn comes. ValueError or OSError when that method cannot be loaded."""
+    roster = Roster(settings.models(region.name), region.model, device(settings.device))
+    if region.model != "default":
+        roster.warm[region.model] = Rolling(nowcaster(region, roster.device))
+    return Desk(region, settings.location(region.name), roster)
+
+
+def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
+    """The method of the highest rung that can be loaded, by the registry as it is now."""
+    refresh(desk.roster)
+    for _, name in rungs(desk.roster):
+        try:
+            return rolling(desk.roster, name, archive.sampling)
+        except (ValueError, OSError):
+            continue
+    return None
 
 
 def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
@@ -113,107 +168,138 @@ def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
     return method.training.strangeness(archive.sampling)
 
 
-def pick_up(desk: Desk, archive: Archive) -> None:
-    """Take over the champion and the shadow that the region's registry names, if they are others than those held.
+def issue_without_actor(region: Region, settings: Settings, reason: str, now: datetime) -> list[Nowcast]:
+    """Issue what is due by the rungs that need no model, in this process; `reason` says why no model can be asked."""
+    roster = Roster(settings.models(region.name), region.model, device(settings.device))
+    return issue_due(Desk(region, settings.location(region.name), roster, stand_in=reason), now)
 
-    What cannot be read or loaded, or does not fit the archive's scans, changes nothing and is logged once; a desk that
-    just started then looks for the champion before.
+
+def due(archive: Archive, forecasts: Forecasts) -> list[int]:
+    """Observed slots after the newest one that a nowcast was issued from or withheld, ascending.
+
+    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. The newest scan
+    of all is due again if its nowcast was withheld.
     """
-    if desk.region.model != "default":
-        return
-    try:
-        named = registry.pointer(desk.models)
-    except (ValueError, OSError) as error:
-        _complain(desk, "registry cannot be read", error)
-        return
-    if named.champion != desk.held.champion:
-        _take_over(desk, archive, [named.champion] if desk.held.champion else [named.champion, named.previous])
-    if named.shadow != desk.held.shadow:
-        loaded = _loaded(desk, archive, named.shadow) if named.shadow else None
-        desk.shadow = Rolling(loaded) if loaded else None
-        desk.held = replace(desk.held, shadow=named.shadow if loaded else None)
+    observed, held = read_slots(archive).observed, records(forecasts)
+    newest = observed[-1] if len(observed) else -1
+    done = max((slot for slot, record in held.items() if record.rung != NO_RUNG or slot < newest), default=-1)
+    return [int(slot) for slot in observed[observed > done]]
 
 
-def _take_over(desk: Desk, archive: Archive, candidates: list[str | None]) -> None:
-    """Make the first candidate that can be loaded the desk's model; its state is built from the archive."""
-    for model_id in candidates:
-        if model_id == desk.held.champion:
-            return
-        if (loaded := _loaded(desk, archive, model_id)) is not None:
-            desk.rolling, desk.held = Rolling(loaded), replace(desk.held, champion=model_id)
-            log.info("champion taken over", region=desk.region.name, model=loaded.model_id)
-            return
+def issue_due(desk: Desk, now: datetime, most: int | None = None) -> list[Nowcast]:
+    """Make and publish a nowcast for every slot that is due, oldest first, or for the first `most` of them.
 
-
-def _loaded(desk: Desk, archive: Archive, model_id: str | None) -> Nowcaster[Any] | None:
-    """A registered model, the shipped one for None; None when it is refused."""
-    try:
-        if model_id is None:
-            return nowcaster(desk.region, desk.device)
-        return champion.nowcaster(desk.models, model_id, archive.sampling, desk.device)
-    except (ValueError, OSError) as error:
-        _complain(desk, "model refused", error)
-        return None
-
-
-def _complain(desk: Desk, what: str, error: Exception) -> None:
-    if str(error) not in desk.complaints:
-        desk.complaints.add(str(error))
-        log.error(what, region=desk.region.name, reason=str(error), model=desk.rolling.nowcaster.model_id)
-
-
-def issue_due(desk: Desk, now: datetime) -> list[Nowcast]:
-    """Make and publish a nowcast for every observed slot after the newest one issued, oldest first.
-
-    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. Each nowcast is
-    by the champion of its moment alone. When all are published, the shadow makes its own of the same slots.
+    Each is by the best method of its moment that works. Advection's own is kept beside each. When all are published,
+    the shadow makes its own of the same slots.
     """
     archive = desk.archive
     if archive is None:
         return []
-    forecasts = desk.forecasts(archive)
-    done = max(issued(forecasts), default=-1)
-    made = []
-    for slot in read_slots(archive).observed:
-        if slot <= done:
-            continue
-        pick_up(desk, archive)
-        if (nowcast := make(desk.rolling, archive, forecasts, int(slot), now)) is not None:
-            publish(forecasts, nowcast, now)
+    made: list[Nowcast] = []
+    for slot in due(archive, desk.forecasts(archive)):
+        if len(made) == most:
+            break
+        if (nowcast := _issue(desk, archive, slot, now)) is not None:
             made.append(nowcast)
-            log.info("issued", region=desk.region.name, init_time=isoformat(nowcast.init_time), model=nowcast.model)
-    if made and desk.shadow is not None:
-        _issue_shadow(desk, desk.shadow, archive, [nowcast.init_time for nowcast in made], now)
+    if (shadow := desk.roster.named.shadow) is not None and not desk.stand_in:
+        for nowcast in made:
+            start = _start(desk, archive, archive.timeline.slot(nowcast.init_time))
+            _beside(desk, archive, "shadow", shadow, start, now)
     return made
 
 
-def _issue_shadow(desk: Desk, shadow: Rolling[Any], archive: Archive, times: list[datetime], now: datetime) -> None:
-    """The shadow's nowcasts, kept apart; whatever goes wrong with them is logged once and stops nothing."""
-    try:
-        kept = shadow_forecasts(desk, archive)
-        for time in times:
-            if (nowcast := make(shadow, archive, kept, archive.timeline.slot(time), now)) is not None:
-                publish(kept, nowcast, now)
-    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError, IcechunkError) as error:
-        _complain(desk, "shadow failed", error)
-
-
-def shadow_forecasts(desk: Desk, archive: Archive) -> Forecasts:
-    """Where the shadow's nowcasts are kept, laid out like the region's forecasts."""
-    where, like = desk.location.child("shadow"), desk.forecasts(archive)
-    if repository.exists(where):
-        return open_forecasts(where)
-    return create_forecasts(where, like.grid, like.timeline, len(like.lead_times), like.thresholds)
-
-
-def make(rolling: Rolling[Any], archive: Archive, forecasts: Forecasts, slot: int, now: datetime) -> Nowcast | None:
-    """The nowcast from a slot's scan and those before it; None when there are too few to see motion."""
-    lead_times = forecasts.lead_times
-    used = inputs(archive, rolling, slot)
-    if not used:
-        return None
-    rain_rate = forecast_from(archive, rolling, slot, len(lead_times))
+def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
+    """Publish the nowcast from a slot, or write down why there is none; None when nothing was published."""
+    forecasts, start = desk.forecasts(archive), _start(desk, archive, slot)
     init_time = archive.timeline.time(slot)
+    told = {"region": desk.region.name, "init_time": isoformat(init_time)}
+    nowcast, reason = _best(desk, archive, forecasts, start, now)
+    if nowcast is None:
+        if withhold(forecasts, init_time, reason, now):
+            log.error("nowcast withheld", **told, reason=reason)
+        return None
+    is_new = publish(forecasts, nowcast, now)
+    (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
+    _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
+    return nowcast if is_new else None
+
+
+def _start(desk: Desk, archive: Archive, slot: int) -> Start:
+    seen = view(desk.sight, archive, read_slots(archive).observed, slot)
+    sees_motion = inputs(archive, rolling(desk.roster, ADVECTION, archive.sampling), slot)
+    unmoved = "" if sees_motion else f"1 scan, motion needs {FEWEST_SCANS}"
+    return Start(slot, read_frames(archive, slot, slot).rain_rate[0], seen.flags, seen.share, unmoved)
+
+
+def _best(
+    desk: Desk, archive: Archive, forecasts: Forecasts, start: Start, now: datetime
+) -> tuple[Nowcast | None, str]:
+    """The nowcast of the first of the region's methods that works, and why others were passed."""
+    if start.share < (least := desk.region.least_coverage):
+        return None, f"the scan covers {start.share:.1%} of what was covered in the last day, {least:.1%} are needed"
+    unmoved = "" if desk.region.model == PERSISTENCE else start.unmoved
+    passed = [why for why in (refresh(desk.roster), desk.stand_in, unmoved) if why]
+    return descend(_steps(desk, archive, forecasts, start, now), passed)
+
+
+def _steps(desk: Desk, archive: Archive, forecasts: Forecasts, start: Start, now: datetime) -> Iterator[Step]:
+    """The region's methods in turn. Models share a deadline; what is simpler gets the time that it takes."""
+    half = archive.timeline.cadence / timedelta(seconds=1) / 2
+    tick = deadline(desk.clock, desk.region.deadline_s or half)
+    advection = rolling(desk.roster, ADVECTION, archive.sampling)
+
+    def by_model(name: str) -> Nowcast:
+        tick()
+        model = rolling(desk.roster, name, archive.sampling)
+        if why := desk.verdict(model.nowcaster.model_id):
+            raise Benched(why)
+        nowcast = make(model, archive, forecasts, start, now, tick)
+        lend_motion(model, advection)
+        return nowcast
+
+    for rung, name in rungs(desk.roster):
+        if name == PERSISTENCE or (name == ADVECTION and not start.unmoved):
+            simple = rolling(desk.roster, name, archive.sampling)
+            yield Step(rung, name, partial(make, simple, archive, forecasts, start, now))
+        elif name != ADVECTION and not (start.unmoved or desk.stand_in):
+            yield Step(rung, name, partial(by_model, name))
+
+
+def _beside(
+    desk: Desk, archive: Archive, store: str, name: str, start: Start, now: datetime, served: Nowcast | None = None
+) -> None:
+    """Another method's nowcast from the same scan, kept apart; what goes wrong is logged once and stops nothing."""
+    if start.unmoved:
+        return
+    try:
+        kept, method = desk.beside(store, archive), rolling(desk.roster, name, archive.sampling)
+        own = served if served is not None and served.model == name else make(method, archive, kept, start, now)
+        publish(kept, replace(own, rung=ADVECTION if name == ADVECTION else CHAMPION, reason=""), now)
+    except (*FAILURES, IcechunkError) as error:
+        complain(desk.roster, f"{store} failed", error)
+
+
+def make(
+    rolling: Rolling[Any],
+    archive: Archive,
+    forecasts: Forecasts,
+    start: Start,
+    now: datetime,
+    tick: Callable[[], None] = at_leisure,
+) -> Nowcast:
+    """A method's nowcast from a slot's scan and those before it, without values where no radar looks.
+
+    Raises ValueError when there are too few scans, ImplausibleForecast when they cannot lead to what comes out, and
+    whatever `tick`, called before each lead, raises.
+    """
+    lead_times = forecasts.lead_times
+    used = inputs(archive, rolling, start.slot)
+    if not used:
+        raise ValueError("too few scans")
+    rain_rate = forecast_from(archive, rolling, start.slot, len(lead_times), tick)
+    check_forecast(rain_rate, start.rain_rate)
+    rain_rate[:, start.radar_coverage == RADAR_NEVER] = np.nan
+    init_time = archive.timeline.time(start.slot)
     return Nowcast(
         init_time=init_time,
         lead_times=lead_times,
@@ -223,4 +309,5 @@ def make(rolling: Rolling[Any], archive: Archive, forecasts: Forecasts, slot: in
         scan_ids=used,
         input_age=now - init_time,
         probability=exceedance(rain_rate, lead_times, forecasts.thresholds, archive.grid.spacing_km),
+        radar_coverage=start.radar_coverage,
     )

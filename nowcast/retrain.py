@@ -15,9 +15,8 @@ from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import by_start
 from nowcast.gate import CHALLENGER, CHAMPION, STRICT, Rules, Verdict, judge, refusal
-from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.baselines import baselines
-from nowcast.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nowcast.models.checkpoint import Checkpoint, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.track import HISTORY
 from nowcast.registry import Pointer
@@ -26,7 +25,7 @@ from nowcast.store.archive import Archive, open_archive, read_slots, uninterrupt
 from nowcast.store.repository import Location
 from nowcast.training.job import split, train_on
 from nowcast.training.loop import Report, TrainConfig
-from nowcast.training.soundness import Run, complaints
+from nowcast.training.soundness import Run, complaints, stuck
 from nowcast.verify.statistics import Assessment
 
 log = structlog.get_logger()
@@ -125,20 +124,18 @@ def unfit(archive: Archive, window: Window, shortest: int) -> tuple[str, ...]:
     if not window.learned:
         return (f"too little to learn from: no {shortest} scans on end before {isoformat(window.before)}",)
     if not window.starts:
-        return ("too little to judge on: no run of new scans is longer than a forecast",)
+        return (*stuck(archive), "too little to judge on: no run of new scans is longer than a forecast")
     return complaints(archive, window.learned, window.judged)
 
 
 def serving(where: Location, held: Pointer, archive: Archive) -> Checkpoint:
     """The champion; when it cannot be loaded the one before it or the shipped model, as a region's actor would do."""
-    for model_id in (held.champion, held.previous):
-        if model_id is None:
-            break
+    for model_id in champion.line(held):
         try:
             return champion.load(where, model_id, archive.sampling)
         except ValueError as error:
             log.error("model refused", reason=str(error))
-    return load_checkpoint(SHIPPED_WEIGHTS)
+    raise ValueError(f"{where.url} has no champion that can be loaded, nor can the shipped weights be")
 
 
 def _started_from(present: Checkpoint, train: TrainConfig, folder: Path) -> TrainConfig:

@@ -24,6 +24,9 @@ LIBRARY_ENVIRONMENT = {
 """Set unless the user set them: no telemetry, quiet engines, and no long wait for a state that workers keep."""
 
 
+USUAL_CADENCE = timedelta(minutes=5)
+
+
 class Box(BaseModel):
     """A part of the Earth, WGS 84 degrees."""
 
@@ -81,6 +84,20 @@ class Region(BaseModel):
     )
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
+    deadline_s: float | None = Field(
+        None,
+        gt=0,
+        description="seconds after which a model gives way to a simpler method; half the cadence if absent",
+    )
+    actor_deadline_s: float | None = Field(
+        None, gt=0, description="seconds to wait for the region's actor; a minute more than deadline_s if absent"
+    )
+    least_coverage: float = Field(
+        0.05, ge=0, le=1, description="share of the usual coverage that a scan must have for a nowcast"
+    )
+    bench_after: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(
+        timedelta(hours=3), description="minutes of skill below advection's after which a model rests; null for never"
+    )
     poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
     catchments: Path | None = Field(None, description="GeoJSON file of polygons; relative to the folder of this YAML")
     alerts: tuple[AlertRule, ...] = Field((), description="alert rules over the catchments")
@@ -93,6 +110,12 @@ class Region(BaseModel):
         if names and self.catchments is None:
             raise ValueError("alerts need catchments: a GeoJSON file")
         return self
+
+    @property
+    def actor_wait_s(self) -> float:
+        """Seconds to wait for the region's actor: a nowcast's deadline, and a minute to start in."""
+        half = (self.cadence or USUAL_CADENCE) / timedelta(seconds=1) / 2
+        return self.actor_deadline_s or (self.deadline_s or half) + 60.0
 
 
 class Settings(BaseSettings):

@@ -67,7 +67,7 @@ def rows(result: Result) -> list[dict]:
 
 def test_replay_counts_scans_and_nowcasts(replayed: Result) -> None:
     summary = rows(replayed)
-    assert (summary["scans"], summary["issues"], summary["warm_up"], summary["missed"]) == (14, 13, 1, 0)
+    assert (summary["scans"], summary["issues"], summary["warm_up"], summary["missed"]) == (14, 14, 1, 0)
     assert summary["files"] == {"stored": 14}
 
 
@@ -80,16 +80,17 @@ class TestReplayed:
     def test_verify_prints_a_line_per_method_and_threshold(self, nowcast: Command) -> None:
         result = nowcast("verify", "--region", "here")
         assert result.exit_code == 0
-        assert "scans 14  issues 13  warm_up 1  missed 0" in result.stdout
+        assert "scans 14  stuck 0  issues 14  warm_up 1  withheld 0  missed 0" in result.stdout
         assert "+15 min" in result.stdout
         for method in ("persistence", "advection"):
             assert sum(line.startswith(f"│ {method}") for line in result.stdout.splitlines()) == 3
 
     def test_info_tells_what_the_stores_hold(self, nowcast: Command) -> None:
         (row,) = rows(nowcast("info", "--region", "here", "--json"))
-        assert (row["scans"], row["gaps"], row["nowcasts"], row["quarantined"]) == (14, 0, 13, 0)
+        assert (row["scans"], row["gaps"], row["nowcasts"], row["quarantined"]) == (14, 0, 14, 0)
         assert row["newest"].startswith("2026-06-01T13:05")
-        assert row["models"] == "advection"
+        assert row["models"] == "advection, persistence"
+        assert (row["rung"], row["reason"], row["stuck"], row["withheld"]) == ("advection", "", 0, 0)
         assert "96x96 at 1 km" in row["archive"]
 
     def test_info_prints_a_table(self, nowcast: Command) -> None:
@@ -142,14 +143,16 @@ def test_info_counts_scans_before_there_is_any_nowcast(nowcast: Command, home: P
     assert (row["scans"], row["nowcasts"], row["newest"], row["models"]) == (6, 0, "", "")
 
 
-def test_issue_lists_one_nowcast_per_scan_but_the_first(nowcast: Command, home: Path, tmp_path: Path) -> None:
+def test_issue_lists_a_nowcast_per_scan_with_rung_and_reason(nowcast: Command, home: Path, tmp_path: Path) -> None:
     for path in sorted((home / "scans").iterdir())[:3]:
         (tmp_path / path.name).symlink_to(path)
     nowcast("ingest", tmp_path, "--region", "three")
     made = rows(nowcast("issue", "--region", "three", "--json"))
-    assert [row["init_time"][:16] for row in made] == ["2026-06-01T12:05", "2026-06-01T12:10"]
+    assert [row["init_time"][11:16] for row in made] == ["12:00", "12:05", "12:10"]
     assert {row["leads"] for row in made} == {12}
-    assert {row["model"].partition("-")[0] for row in made} == {"convlstm"}
+    assert [row["model"].partition("-")[0] for row in made] == ["persistence", "convlstm", "convlstm"]
+    assert [row["rung"] for row in made] == ["persistence", "champion", "champion"]
+    assert [row["reason"] for row in made] == ["1 scan, motion needs 2", "", ""]
 
 
 @pytest.mark.usefixtures("ingested")

@@ -93,7 +93,32 @@ class TestTable:
         assert [row[2] for row in lines(result)] == ["100%"] * 3
 
     def test_a_place_never_observed_has_no_number(self, nowcast: Command) -> None:
-        assert lines(point(nowcast, 8, 2))[0] == ["+5", "nan", "-", "-"]
+        result = point(nowcast, 8, 2)
+        assert "no radar coverage here" in result.stdout
+        assert lines(result) == []
+
+    def test_a_place_that_radars_do_not_see_now_is_told_from_one_they_never_saw(
+        self, nowcast: Command, tmp_path: Path
+    ) -> None:
+        """Columns 8 .. 15 are missing in the scan of 12:05."""
+        seen_now = SEEN & (np.arange(16) < 8)
+        for number, seen in enumerate((SEEN, seen_now)):
+            values = np.where(seen, RAIN, np.float32(np.nan))
+            scan = Scan("t", "t", START + timedelta(minutes=5 * number), "rain_rate", values, seen, GRID)
+            write(scan, tmp_path / f"t_20260601120{5 * number}.h5")
+        region = ("--region", "hole")
+        nowcast("ingest", tmp_path, *region)
+        nowcast("issue", *region)
+        told = {col: nowcast("query", "point", *region, "--", *place(8, col)).stdout for col in (2, 5, 12)}
+        assert "no radar coverage here" in told[2]
+        assert "radar temporarily unavailable" in told[12]
+        assert "radar" not in told[5]
+        found = nowcast("query", "point", *region, "--format", "json", "--", *place(8, 12))
+        assert json.loads(found.stdout)["radar_coverage"] == "unavailable"
+
+    def test_a_fallback_says_why(self, nowcast: Command) -> None:
+        result = nowcast("query", "point", "--region", "hole", "--init-time", "2026-06-01T12:00", "--", *place(8, 5))
+        assert "by persistence (persistence: 1 scan, motion needs 2)" in result.stdout
 
     def test_map_gives_mean_and_maximum(self, nowcast: Command) -> None:
         """Columns 4 .. 15 have a mean of 9.5 and a maximum of 15."""
@@ -136,6 +161,9 @@ class TestJson:
         assert found == {
             "init_time": "2026-06-01T12:05:00Z",
             "model": "persistence",
+            "rung": "persistence",
+            "reason": "",
+            "radar_coverage": "ok",
             "units": "mm h-1",
             "dims": ["lead_time"],
             "lead_time_min": [5, 10, 15],

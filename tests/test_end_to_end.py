@@ -53,9 +53,12 @@ def replay(event: Path, store: Path) -> dict:
 
 
 def test_replay_issues_one_nowcast_per_scan_and_scores_all_methods(event: Path, tmp_path: Path) -> None:
-    """16 scans: the first alone shows no motion, each of the other 15 leads to a nowcast."""
+    """16 scans, each leads to a nowcast; the first alone shows no motion."""
     summary = replay(event, tmp_path / "store")
-    assert (summary["scans"], summary["issues"], summary["warm_up"], summary["missed"]) == (16, 15, 1, 0)
+    assert (summary["scans"], summary["issues"], summary["warm_up"], summary["missed"]) == (16, 16, 1, 0)
+    assert summary["rungs"] == {"persistence": 1, "champion": 15}
+    counted = {name: summary["pixels"][name]["5"] for name in summary["pixels"]}
+    assert len(set(counted.values())) == 1, counted
     assert set(summary["csi"]) == {"persistence", "advection", "convlstm"}
     assert summary["csi"]["advection"]["0.1"]["30"] > summary["csi"]["persistence"]["0.1"]["30"]
     again = replay(event, tmp_path / "store")
@@ -83,7 +86,7 @@ def test_forecast_store_is_cf_and_places_a_pixel_within_half_of_it(event: Path, 
 def test_missing_scan_is_a_gap_and_never_dry(event: Path, tmp_path: Path) -> None:
     sorted(event.iterdir())[7].unlink()
     summary = replay(event, tmp_path / "store")
-    assert (summary["scans"], summary["issues"], summary["missed"]) == (15, 14, 0)
+    assert (summary["scans"], summary["issues"], summary["missed"]) == (15, 15, 0)
     archive = open_archive(Settings(store=str(tmp_path / "store")).location("here").child("archive"))
     slot = archive.timeline.slot(START + 7 * STORM.cadence)
     frames = read_frames(archive, slot, slot)

@@ -1,6 +1,7 @@
 """Which nowcasts are issued, from which scans, and that no number depends on the order in which scans came."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,30 +128,41 @@ def test_nothing_is_due_before_the_first_scan(tmp_path: Path) -> None:
     assert Office(tmp_path).issue() == []
 
 
-def test_what_sees_motion_needs_two_scans(model: str, calm: dict[int, Nowcast]) -> None:
-    assert sorted(calm) == ([0, 1, 2, 3, 4, 5] if model == "persistence" else [1, 2, 3, 4, 5])
+def test_what_sees_motion_needs_two_scans_and_persistence_stands_in(model: str, calm: dict[int, Nowcast]) -> None:
+    assert sorted(calm) == [0, 1, 2, 3, 4, 5]
+    first, *others = (calm[k] for k in sorted(calm))
+    assert first.model == first.rung == "persistence"
+    assert first.reason == ("" if model == "persistence" else "1 scan, motion needs 2")
+    usual = {"persistence": "persistence", "advection": "advection", "default": "champion"}[model]
+    assert {(nowcast.rung, nowcast.reason) for nowcast in others} == {(usual, "")}
 
 
 def test_a_gap_still_leads_to_nowcasts_that_name_only_the_scans_there_were(tmp_path: Path) -> None:
     """Scans 0 1 2 . 4: the nowcast at 4 has four scans, that at 3 is not made."""
     made = {number(nowcast): nowcast for nowcast in Office(tmp_path, "default").follow([*SCANS[:3], SCANS[4]])}
-    assert sorted(made) == [1, 2, 4]
+    assert sorted(made) == [0, 1, 2, 4]
     assert np.isfinite(made[4].rain_rate).any()
     assert b"" not in made[4].scan_ids
     assert len(made[4].scan_ids) == len(set(made[4].scan_ids)) == 4
 
 
-def test_after_an_hour_without_scans_it_starts_anew_at_the_second(tmp_path: Path) -> None:
+def test_after_an_hour_without_scans_it_starts_anew_and_sees_motion_at_the_second(tmp_path: Path) -> None:
     """Scans at 12:00 and 12:05, then at 13:05, 13:10 and 13:15: nothing old enough is left at 13:05."""
-    after = [uniform(k, 1.0) for k in (13, 14, 15)]
+    after = [uniform(k, 1.0 + k) for k in (13, 14, 15)]
     made = Office(tmp_path, "advection").follow([*SCANS[:2], *after])
-    assert [number(nowcast) for nowcast in made] == [1, 14, 15]
-    assert len(made[1].scan_ids) == 2
+    assert [(number(nowcast), nowcast.rung) for nowcast in made] == [
+        (0, "persistence"),
+        (1, "advection"),
+        (13, "persistence"),
+        (14, "advection"),
+        (15, "advection"),
+    ]
+    assert len(made[3].scan_ids) == 2
 
 
 def test_a_scan_without_coverage_gets_no_nowcast(tmp_path: Path) -> None:
     blind = SCANS[2].masked(SCANS[2].coverage)
-    assert [number(nowcast) for nowcast in Office(tmp_path).follow([*SCANS[:2], blind, SCANS[3]])] == [1, 3]
+    assert [number(nowcast) for nowcast in Office(tmp_path).follow([*SCANS[:2], blind, SCANS[3]])] == [0, 1, 3]
 
 
 def test_persistence_says_that_it_stays_as_it_is(tmp_path: Path) -> None:
@@ -178,10 +190,22 @@ def test_what_is_published_is_what_was_made(tmp_path: Path) -> None:
     office = Office(tmp_path)
     for scan in SCANS[:2]:
         office.take(scan)
-    (made,) = office.issue(minutes_late=10)
+    _, made = office.issue(minutes_late=10)
     stored = open_forecasts(office.settings.location("here").child("forecasts"))
-    (slot,) = issued(stored)
+    _, slot = issued(stored)
     assert stored.timeline.time(slot) == made.init_time == SCANS[1].nominal_time
     assert made.input_age == SCANS[7].nominal_time + timedelta(minutes=10) - SCANS[1].nominal_time
     assert [lead / timedelta(minutes=1) for lead in made.lead_times] == [5, 10, 15]
     np.testing.assert_allclose(read_rain_rate(stored, slot), made.rain_rate, atol=0.0051)
+
+
+def test_a_stuck_scan_is_stored_with_whose_picture_it_shows_and_starts_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.follow(SCANS[:2])
+    path = tmp_path / "again.h5"
+    write(replace(SCANS[1], nominal_time=SCANS[2].nominal_time), path)
+    taken = ingest(intake(office.region, office.settings), path, START + timedelta(days=1))
+    assert (taken.outcome, taken.reason) == (Outcome.STORED, "same picture as 12:05")
+    assert office.issue() == []
+    (made,) = office.follow(SCANS[3:4])
+    assert len(made.scan_ids) == 3

@@ -1,7 +1,6 @@
 """A desk follows its region's registry: no scan missed, no nowcast by two models, and a shadow that disturbs nobody."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,60 +8,21 @@ import pytest
 import ray
 from fakes import GRID
 from models_at_hand import registered
+from promoted import FIRST, NOW, START, Home
 from structlog.testing import capture_logs
 
 from nowcast import champion, registry
 from nowcast.core.scan import Nowcast
-from nowcast.core.timeline import Timeline
 from nowcast.core.types import Sampling
 from nowcast.forecast import forecast_from
-from nowcast.issue import Desk, desk, issue_due
+from nowcast.issue import issue_due
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rollout import Rolling
 from nowcast.replay import verification
 from nowcast.serving.actor import connect, disconnect, region_actor, stop
-from nowcast.settings import Region, Settings
-from nowcast.sources.synthetic import Storm
+from nowcast.settings import Region
 from nowcast.store import objects
-from nowcast.store.archive import Archive, append, create_archive
 from nowcast.store.forecasts import create_forecasts, issued, open_forecasts, read_rain_rate
-from nowcast.store.repository import Location
-
-START = datetime(2026, 6, 1, 12, tzinfo=UTC)
-NOW = START + timedelta(hours=2)
-SCANS = list(Storm(START, size=64, cells=3).scans(9))
-FIRST = 144
-"""The slot of the first scan."""
-
-
-class Home:
-    """A region with its registry of two models; scans arrive one by one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(store=str(folder / "store"), device="cpu")
-        self.region = Region(name="here", cadence=5, leads=3, thresholds=(1.0,))
-        self.location = self.settings.location("here")
-        self.models: Location = self.settings.models("here")
-        self.one, self.two = (registered(self.models, folder, seed) for seed in (1, 2))
-        registry.promote(self.models, self.one, "the first", NOW)
-        timeline = Timeline(START.replace(hour=0), timedelta(minutes=5))
-        where = self.location.child("archive")
-        self.archive: Archive = create_archive(where, SCANS[0].grid, timeline, "rain_rate", SCANS[0].zr)
-
-    def desk(self) -> Desk:
-        return desk(self.region, self.settings)
-
-    def take(self, number: int) -> None:
-        append(self.archive, [SCANS[number]], bytes([number + 1]) * 32, NOW)
-
-    def play(self, at: Desk, numbers: range, before: Callable[[int], None] = lambda _: None) -> list[Nowcast]:
-        """Take scans one by one and issue after each; `before` is called before each issue."""
-        made = []
-        for number in numbers:
-            self.take(number)
-            before(number)
-            made += issue_due(at, NOW)
-        return made
 
 
 @pytest.fixture
@@ -91,8 +51,8 @@ def test_a_promotion_is_picked_up_at_once_and_no_scan_is_missed(here: Home) -> N
 
     at = here.desk()
     made = here.play(at, range(9), promote)
-    assert numbers(made) == list(range(1, 9))
-    assert [nowcast.model for nowcast in made] == [here.one] * 4 + [here.two] * 3 + [here.one]
+    assert numbers(made) == list(range(9))
+    assert [nowcast.model for nowcast in made] == ["persistence"] + [here.one] * 4 + [here.two] * 3 + [here.one]
     kept = open_forecasts(here.location.child("forecasts"))
     assert list(issued(kept).values()) == [nowcast.model for nowcast in made]
 
@@ -105,7 +65,8 @@ def test_after_a_promotion_the_forecast_is_that_of_the_new_model_alone(here: Hom
     (new,) = here.play(at, range(5, 6))
     for model_id, nowcast, slot in ((here.two, new, FIRST + 5), (here.one, old, FIRST + 4)):
         fields = forecast_from(here.archive, Rolling(alone(here, model_id)), slot, 3)
-        np.testing.assert_array_equal(nowcast.rain_rate, fields)
+        seen = np.where(nowcast.radar_coverage, fields, np.nan)
+        np.testing.assert_array_equal(nowcast.rain_rate, seen)
     other = forecast_from(here.archive, Rolling(alone(here, here.one)), FIRST + 5, 3)
     assert not np.array_equal(new.rain_rate, other, equal_nan=True)
 
@@ -115,8 +76,8 @@ def test_scans_that_waited_are_each_issued_by_the_champion_of_the_moment(here: H
         here.take(number)
     registry.promote(here.models, here.two, "better", NOW)
     made = issue_due(here.desk(), NOW)
-    assert numbers(made) == [1, 2, 3, 4]
-    assert {nowcast.model for nowcast in made} == {here.two}
+    assert numbers(made) == [0, 1, 2, 3, 4]
+    assert {nowcast.model for nowcast in made[1:]} == {here.two}
 
 
 def damage(here: Home, name: str) -> None:
@@ -155,8 +116,10 @@ def test_a_champion_that_is_refused_leaves_the_old_one_at_work_and_is_logged_onc
 def test_a_desk_that_starts_beside_a_refused_champion_takes_the_one_before(here: Home) -> None:
     registry.promote(here.models, here.two, "", NOW)
     damage(here, "model.json")
-    made = here.play(here.desk(), range(3))
+    made = here.play(here.desk(), range(3))[1:]
     assert [nowcast.model for nowcast in made] == [here.one] * 2
+    assert {nowcast.rung for nowcast in made} == {"previous"}
+    assert all(nowcast.reason.startswith(f"champion {here.two}: ") for nowcast in made)
 
 
 def test_a_region_with_a_model_of_its_own_does_not_follow_the_registry(here: Home) -> None:
@@ -172,11 +135,12 @@ def test_a_shadow_issues_beside_the_champion_and_is_verified_on_the_same_pixels(
             registry.set_shadow(here.models, here.two if number == 3 else None, "", NOW)
 
     made = here.play(here.desk(), range(9), name)
-    assert {nowcast.model for nowcast in made} == {here.one}
-    assert numbers(made) == list(range(1, 9))
+    assert {nowcast.model for nowcast in made[1:]} == {here.one}
+    assert numbers(made) == list(range(9))
     kept = open_forecasts(here.location.child("shadow"))
     assert issued(kept) == {FIRST + number: here.two for number in (3, 4, 5)}
     fields = forecast_from(here.archive, Rolling(alone(here, here.two)), FIRST + 4, 3)
+    fields[:, made[4].radar_coverage == 0] = np.nan
     np.testing.assert_allclose(read_rain_rate(kept, FIRST + 4), fields, atol=0.0051)
     scores = verification(here.region, here.settings)
     assert set(scores["csi"]) == {"persistence", "advection", "tiny"}
@@ -193,7 +157,7 @@ def test_a_shadow_that_fails_stops_nothing_and_is_logged_once(here: Home) -> Non
     create_forecasts(here.location.child("shadow"), GRID, here.archive.timeline, 3, (1.0,))
     with capture_logs() as logs:
         made = here.play(here.desk(), range(4))
-    assert [nowcast.model for nowcast in made] == [here.one] * 3
+    assert [nowcast.model for nowcast in made[1:]] == [here.one] * 3
     (error,) = [line for line in logs if line["log_level"] == "error"]
     assert error["event"] == "shadow failed"
 
@@ -212,7 +176,7 @@ def test_a_running_actor_picks_a_promotion_up(here: Home) -> None:
     finally:
         stop(here.region)
         disconnect()
-    assert made == [f"2026-06-01T12:{5 * number:02d}:00Z" for number in range(1, 6)]
+    assert made == [f"2026-06-01T12:{5 * number:02d}:00Z" for number in range(6)]
     kept = issued(open_forecasts(here.location.child("forecasts")))
-    assert list(kept.values()) == [here.one] * 2 + [here.two] * 3
+    assert list(kept.values()) == ["persistence"] + [here.one] * 2 + [here.two] * 3
     assert status["model"] == here.two

@@ -11,7 +11,10 @@ import numpy as np
 from nowcast.core.grid import Grid
 from nowcast.core.rain import MARSHALL_PALMER, ZR
 from nowcast.core.timeline import isoformat, require_utc
-from nowcast.core.types import USUAL, BoolField, FloatField, Quantity, Sampling
+from nowcast.core.types import USUAL, BoolField, FlagField, FloatField, Quantity, Sampling
+
+RUNGS = ("champion", "previous", "advection", "persistence")
+"""The fallback ladder, the best first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,9 @@ class Nowcast:
     """What will fall: `rain_rate` [mm h-1], shape (lead_time, y, x), NaN where no forecast is possible.
 
     `probability` maps a threshold [mm h-1] to P(rain_rate >= threshold), same shape, NaN alike.
-    `model` names who made it, `scan_ids` the scans it used, newest last.
+    `model` names who made it, `scan_ids` the scans it used, newest last. `rung` is the step of the fallback ladder that
+    it stands on, `reason` why those above were passed, empty when none was. `radar_coverage` (y, x), where given, is 0
+    where no radar has looked for a day, 1 where none looks now, 2 where the newest scan observed.
     """
 
     init_time: datetime
@@ -113,9 +118,16 @@ class Nowcast:
     scan_ids: tuple[bytes, ...]
     input_age: timedelta = timedelta(0)
     probability: Mapping[float, FloatField] = field(default_factory=dict)
+    rung: str = RUNGS[0]
+    reason: str = ""
+    radar_coverage: FlagField | None = None
 
     def __post_init__(self) -> None:
         require_utc(self.init_time)
+        if self.rung not in RUNGS:
+            raise ValueError(f"rung {self.rung!r} is none of {', '.join(RUNGS)}")
+        if self.radar_coverage is not None and self.radar_coverage.shape != self.grid.shape:
+            raise ValueError(f"radar_coverage is {self.radar_coverage.shape}, the grid {self.grid.shape}")
         expected = (len(self.lead_times), *self.grid.shape)
         if self.rain_rate.shape != expected:
             raise ValueError(f"rain_rate is {self.rain_rate.shape}, leads and grid need {expected}")

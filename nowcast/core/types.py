@@ -11,6 +11,9 @@ FloatField = NDArray[np.float32]
 BoolField = NDArray[np.bool_]
 """Shape (y, x) or (t, y, x); True where observed."""
 
+FlagField = NDArray[np.uint8]
+"""Shape (y, x); small whole numbers with a meaning each."""
+
 Quantity = Literal["reflectivity", "rain_rate"]
 """reflectivity in dBZ, rain_rate in mm h-1."""
 

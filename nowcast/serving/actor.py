@@ -1,5 +1,6 @@
 """One named Ray actor per region: a warm model that issues a nowcast per scan and comes back by itself when killed."""
 
+import asyncio
 import logging
 import os
 from datetime import UTC, datetime
@@ -7,39 +8,43 @@ from typing import Any
 
 import ray
 import torch
+from icechunk import IcechunkError
 from ray.actor import ActorHandle
+from ray.exceptions import RayError, RayTaskError
 
 from nowcast.core.timeline import isoformat
-from nowcast.issue import desk, issue_due, pick_up, strangeness
+from nowcast.issue import desk, issue_due, serving, strangeness
 from nowcast.logs import configure
 from nowcast.settings import Region, Settings
 
 NAMESPACE = "nowcast"
 
 
+class ActorFailed(RuntimeError):
+    """The region's actor cannot issue now; the message is the reason."""
+
+
 class RegionActor:
-    """Holds a region's model and state. All it knows beside the weights it can read off the archive again."""
+    """Holds a region's models and state. All it knows beside the weights it can read off the archive again."""
 
     def __init__(self, region: Region, settings: Settings) -> None:
         configure(settings)
         torch.set_num_threads(os.cpu_count() or 1)
         self.desk = desk(region, settings)
 
-    def issue(self) -> list[str]:
-        """Issue what is due; initial times of the nowcasts made. Repeating it changes nothing."""
-        return [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC))]
+    def issue(self, most: int | None = None) -> list[str]:
+        """Issue what is due, at most so many; initial times of the nowcasts made. Repeating it changes nothing."""
+        return [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most)]
 
     def status(self) -> dict[str, Any]:
         """Process id, model, shadow model and how unlike its training the region's scans are."""
         archive = self.desk.archive
-        if archive is not None:
-            pick_up(self.desk, archive)
-        method, shadow = self.desk.rolling.nowcaster, self.desk.shadow
+        best = serving(self.desk, archive) if archive is not None else None
         return {
             "pid": os.getpid(),
-            "model": method.model_id,
-            "shadow": shadow.nowcaster.model_id if shadow else "",
-            "warning": strangeness(method, archive) if archive else "",
+            "model": best.nowcaster.model_id if best else "",
+            "shadow": self.desk.roster.named.shadow or "",
+            "warning": strangeness(best.nowcaster, archive) if best and archive else "",
         }
 
 
@@ -68,6 +73,32 @@ def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]
         num_cpus=region.cpus,
     ).remote(region, settings)
     return handle
+
+
+async def issue_at_actor(region: Region, settings: Settings, timeout_s: float) -> list[str]:
+    """Let the region's actor issue the oldest nowcast that is due; its initial time, nothing when none is due.
+
+    An actor that is killed meanwhile restarts and finishes the call. Raises ActorFailed when the actor is dead, cannot
+    be started, fails, or gives no answer in time, after which it is killed, to restart. Errors of a store are raised as
+    they are.
+    """
+    try:
+        actor = region_actor(region, settings)
+        answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1).future())
+        return await asyncio.wait_for(answer, timeout_s)
+    except RayTaskError as error:
+        if isinstance(error.cause, IcechunkError | OSError):
+            raise
+        raise ActorFailed(f"actor failed: {error.cause!r}") from error
+    except TimeoutError as error:
+        ray.kill(actor, no_restart=False)
+        raise ActorFailed(f"actor did not answer in {timeout_s:g} s") from error
+    except RayError as error:
+        raise ActorFailed(f"actor died: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def stop(region: Region) -> None:

@@ -16,7 +16,7 @@ from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
 from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
-from nowcast.core.types import FloatField, Quantity, Sampling
+from nowcast.core.types import BoolField, FloatField, Quantity, Sampling
 from nowcast.store import repository
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
@@ -24,6 +24,7 @@ from nowcast.store.template import (
     STATUS_EMPTY,
     STATUS_MISSING,
     STATUS_OBSERVED,
+    STATUS_STUCK,
     archive_template,
     check_grid,
     group_attributes,
@@ -34,12 +35,24 @@ from nowcast.store.template import (
 PACKED_STEP_DBZ = 0.01
 PACKED_MISSING = -32768
 
+STUCK_WITHIN, STUCK_AMONG = 12, 3
+"""A scan is compared with the last three that are at most so many slots older: a feed stands still, goes on with its
+old picture after a gap, or gives two pictures by turns."""
+
+STUCK_WET = 50
+"""Pixels with rain that make it no chance that two pictures are alike. Dry ones are, and so may be a few echoes from
+the ground."""
+
+WET = 0.1
+"""mm h-1."""
+
 
 class Placement(StrEnum):
     """What became of a scan that was offered to the archive."""
 
     STORED = "stored"
     LATE = "late"
+    STUCK = "stuck"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
 
@@ -54,6 +67,11 @@ class Slots:
     def observed(self) -> NDArray[np.int64]:
         """Slots with a scan that covers something, ascending."""
         return np.flatnonzero(self.status == STATUS_OBSERVED)
+
+    @property
+    def stuck(self) -> NDArray[np.int64]:
+        """Slots whose picture is that of an earlier one, ascending."""
+        return np.flatnonzero(self.status == STATUS_STUCK)
 
     @property
     def latest(self) -> int | None:
@@ -111,7 +129,10 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
     """Put the scans of one file into their slots, all in one commit; one Placement each.
 
     A scan that is there already is a DUPLICATE; another scan in its slot is a CONFLICT; both change nothing. LATE is
-    stored, older than the newest slot. Raises GridMismatch or OffCadence for a scan that does not fit the archive.
+    stored, older than the newest slot. STUCK is stored, but is no observation: it shows the picture, rain and all, of
+    one of the scans before it. Another scan for such a slot takes its place. When a scan comes late, the next ones are
+    compared with it, so that the order of coming does not matter. Raises GridMismatch or OffCadence for a scan that
+    does not fit the archive.
     """
     for scan in scans:
         archive.grid.require(scan.grid)
@@ -124,6 +145,15 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
 def read_slots(archive: Archive) -> Slots:
     """The newest committed state of every slot."""
     return Slots(np.asarray(array(repository.read(archive.repository), "status")[:]))
+
+
+def original(archive: Archive, slot: int) -> datetime:
+    """The time of the observation whose picture a stuck slot shows."""
+    group = repository.read(archive.repository)
+    pictures, observed = array(group, archive.quantity), read_slots(archive).observed
+    field, before = np.asarray(pictures[slot]), [int(k) for k in observed[observed < slot][-STUCK_AMONG:]]
+    alike = [k for k in before if _is_same(field, np.asarray(pictures[k]))]
+    return archive.timeline.time((alike or before)[-1])
 
 
 def uninterrupted(slots: NDArray[np.int64], shortest: int = 1) -> list[tuple[int, int]]:
@@ -141,19 +171,20 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
     absent = last - first + 1 - (stored.stop - stored.start)
     coverage = _pad(np.asarray(array(group, "coverage")[stored]), absent, False)
     rain_rate = _pad(_rain_rate(archive, np.asarray(array(group, archive.quantity)[stored])), absent, np.nan)
-    identities = _pad(np.asarray(array(group, "scan_id")[stored]), absent, 0)
     rain_rate[~coverage] = np.nan
     times = tuple(archive.timeline.time(slot) for slot in range(first, last + 1))
-    ids = tuple(row.tobytes() if row.any() else b"" for row in identities)
-    return Frames(times, rain_rate, coverage, ids, archive.sampling)
+    return Frames(times, rain_rate, coverage, _scan_ids(group, first, last), archive.sampling)
+
+
+def read_coverage(archive: Archive, slot: int) -> BoolField:
+    """Where one slot was observed, (y, x)."""
+    return np.asarray(array(repository.read(archive.repository), "coverage")[slot])
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
-    """Scan ids of the slots first .. last, both included, without reading any field; empty where missing."""
+    """Scan ids of the slots first .. last, both included, without reading any field; empty where missing or stuck."""
     assert first >= 0
-    stored = np.asarray(array(repository.read(archive.repository), "scan_id")[first : last + 1])
-    identities = _pad(stored, last - first + 1 - len(stored), 0)
-    return tuple(row.tobytes() if row.any() else b"" for row in identities)
+    return _scan_ids(repository.read(archive.repository), first, last)
 
 
 def file_ids(archive: Archive) -> set[bytes]:
@@ -172,21 +203,61 @@ def gaps(archive: Archive) -> list[datetime]:
     return [archive.timeline.time(int(slot)) for slot in missing[missing > present[0]]]
 
 
+def _scan_ids(group: zarr.Group, first: int, last: int) -> tuple[bytes, ...]:
+    identities, status = (np.asarray(array(group, name)[first : last + 1]) for name in ("scan_id", "status"))
+    there = (status != STATUS_MISSING) & (status != STATUS_STUCK)
+    ids = [row.tobytes() if is_there else b"" for row, is_there in zip(identities, there, strict=True)]
+    return (*ids, *[b""] * (last - first + 1 - len(ids)))
+
+
 def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
     newest = array(group, "time").shape[0] - 1
-    if slot <= newest and array(group, "status")[slot] != STATUS_MISSING:
-        held = np.asarray(array(group, "scan_id")[slot]).tobytes()
-        return Placement.DUPLICATE if held == scan.scan_id else Placement.CONFLICT
+    held = array(group, "status")[slot] if slot <= newest else STATUS_MISSING
+    if held != STATUS_MISSING:
+        is_known = np.asarray(array(group, "scan_id")[slot]).tobytes() == scan.scan_id
+        if is_known or held != STATUS_STUCK:
+            return Placement.DUPLICATE if is_known else Placement.CONFLICT
     if slot > newest:
         grow(group, "time", slot + 1)
         array(group, "time")[newest + 1 :] = archive.timeline.seconds(newest + 1, slot + 1)
     array(group, archive.quantity)[slot] = _packed(archive, scan)
-    array(group, "coverage")[slot] = scan.coverage
     array(group, "scan_id")[slot] = np.frombuffer(scan.scan_id, np.uint8)
     array(group, "file_id")[slot] = np.frombuffer(file_id, np.uint8, DIGEST)
     array(group, "received_time")[slot] = int(received.timestamp())
+    array(group, "coverage")[slot] = scan.coverage
     array(group, "status")[slot] = STATUS_OBSERVED if scan.coverage.any() else STATUS_EMPTY
-    return Placement.STORED if slot > newest else Placement.LATE
+    for other in (slot, *_pictures(group, slot + 1, slot + 1 + STUCK_WITHIN)[:STUCK_AMONG]):
+        _tell_stuck(archive, group, other)
+    if array(group, "status")[slot] == STATUS_STUCK:
+        return Placement.STUCK
+    return Placement.STORED if slot >= newest else Placement.LATE
+
+
+def _pictures(group: zarr.Group, first: int, stop: int) -> list[int]:
+    """The slots first .. stop - 1 that hold a picture, an observation or a stuck one."""
+    status = np.asarray(array(group, "status")[first:stop])
+    return [first + int(k) for k in np.flatnonzero((status == STATUS_OBSERVED) | (status == STATUS_STUCK))]
+
+
+def _tell_stuck(archive: Archive, group: zarr.Group, slot: int) -> None:
+    """Mark an observed slot as stuck if its picture is one of the last. Its field still tells where it was covered."""
+    field, status = np.asarray(array(group, archive.quantity)[slot]), array(group, "status")
+    if status[slot] != STATUS_OBSERVED or not _is_wet(archive, field):
+        return
+    before = _pictures(group, max(0, slot - STUCK_WITHIN), slot)[-STUCK_AMONG:]
+    if any(_is_same(field, np.asarray(array(group, archive.quantity)[k])) for k in reversed(before)):
+        status[slot] = STATUS_STUCK
+        array(group, "coverage")[slot] = np.zeros(archive.grid.shape, bool)
+
+
+def _is_same(field: NDArray[Any], other: NDArray[Any]) -> bool:
+    return bool(np.array_equal(field, other, equal_nan=field.dtype.kind == "f"))
+
+
+def _is_wet(archive: Archive, field: NDArray[Any]) -> bool:
+    """Whether a field, as stored, holds rain enough to be told from another."""
+    missing = np.isnan(field) if archive.quantity == "rain_rate" else field == PACKED_MISSING
+    return bool(np.count_nonzero(_rain_rate(archive, field)[~missing] >= WET) >= STUCK_WET)
 
 
 def _packed(archive: Archive, scan: Scan) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import icechunk
 import numpy as np
@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from nowcast.core.grid import Grid
-from nowcast.core.scan import Nowcast
+from nowcast.core.scan import RUNGS, Nowcast
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import FloatField
 from nowcast.store import repository
@@ -20,6 +20,7 @@ from nowcast.store.template import (
     DIGEST,
     MOST_INPUTS,
     STATUS_ISSUED,
+    STATUS_WITHHELD,
     check_grid,
     forecast_template,
     group_attributes,
@@ -30,6 +31,8 @@ from nowcast.store.template import (
 RAIN_RATE_STEP = 0.01
 RAIN_RATE_MISSING = 65535
 PROBABILITY_MISSING = 255
+NO_RUNG = "none"
+"""What stands in the place of a rung where a nowcast was withheld."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,17 @@ class Forecasts:
     timeline: Timeline
     lead_times: tuple[timedelta, ...]
     thresholds: tuple[float, ...]
+
+
+class Record(NamedTuple):
+    """What is known of a slot beside the fields: `rung` is "none", and `model` empty, where the nowcast was withheld.
+
+    `rung` and `reason` are empty for nowcasts of an earlier version.
+    """
+
+    model: str
+    rung: str = ""
+    reason: str = ""
 
 
 def create_forecasts(
@@ -71,10 +85,23 @@ def open_forecasts(location: Location) -> Forecasts:
     return Forecasts(location, opened, check_grid(group), timeline, lead_times, thresholds)
 
 
-def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
-    """Make a nowcast visible in one commit; False, changing nothing, when its slot holds one by the same model.
+def open_to_publish(location: Location) -> Forecasts:
+    """`open_forecasts`, with the arrays added that a store made by an earlier version lacks; its nowcasts stay."""
+    forecasts = open_forecasts(location)
+    minutes = (int(lead / timedelta(minutes=1)) for lead in forecasts.lead_times)
+    template = forecast_template(forecasts.grid, minutes, forecasts.thresholds)
+    if not all(name in repository.read(forecasts.repository) for name in template):
+        with repository.transaction(location, forecasts.repository, "layout of a newer version") as group:
+            lay_out(group, template, {})
+            grow(group, "init_time", array(group, "init_time").shape[0])
+    return forecasts
 
-    A nowcast by another model replaces the one there. Raises GridMismatch or ValueError when it does not fit the store.
+
+def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
+    """Make a nowcast visible in one commit; False, changing nothing, when its slot holds one that is as good or better.
+
+    Better is a higher rung of the ladder; on the same rung, one by another model replaces the one there. Raises
+    GridMismatch or ValueError when it does not fit the store.
     """
     forecasts.grid.require(nowcast.grid)
     if nowcast.lead_times != forecasts.lead_times:
@@ -84,19 +111,43 @@ def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
     slot = forecasts.timeline.slot(nowcast.init_time)
     message = f"nowcast {isoformat(nowcast.init_time)} by {nowcast.model}"
     with repository.transaction(forecasts.location, forecasts.repository, message) as group:
-        if _holder(group, slot) == nowcast.model:
+        if not _is_better(nowcast, _record(group, slot)):
             return False
         _make_room(forecasts, group, slot)
         _write(forecasts, group, slot, nowcast, now)
         return True
 
 
+def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: datetime) -> bool:
+    """Write down that there is no nowcast from a time, and why; False, changing nothing, when there is one, or when the
+    same was written before."""
+    slot = forecasts.timeline.slot(init_time)
+    message = f"no nowcast {isoformat(init_time)}"
+    with repository.transaction(forecasts.location, forecasts.repository, message) as group:
+        held = _record(group, slot)
+        if held is not None and (held.rung != NO_RUNG or held.reason == reason):
+            return False
+        _make_room(forecasts, group, slot)
+        array(group, "rung")[slot] = NO_RUNG
+        array(group, "reason")[slot] = reason
+        array(group, "issued_time")[slot] = int(now.timestamp())
+        array(group, "status")[slot] = STATUS_WITHHELD
+        return True
+
+
 def issued(forecasts: Forecasts) -> dict[int, str]:
     """Every slot that holds a nowcast, ascending, and the model that made it."""
+    return {slot: record.model for slot, record in records(forecasts).items() if record.rung != NO_RUNG}
+
+
+def records(forecasts: Forecasts) -> dict[int, Record]:
+    """Every slot that holds a nowcast or the reason why there is none, ascending."""
     group = repository.read(forecasts.repository)
-    slots = np.flatnonzero(np.asarray(array(group, "status")[:]) == STATUS_ISSUED)
-    models = np.asarray(array(group, "model")[:])
-    return {int(slot): str(models[slot]) for slot in slots}
+    slots = np.flatnonzero(np.asarray(array(group, "status")[:]))
+    if not len(slots):
+        return {}
+    names = [np.asarray(array(group, name)[:]) for name in Record._fields if name in group]
+    return {int(slot): Record(*(str(values[slot]) for values in names)) for slot in slots}
 
 
 def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
@@ -119,10 +170,17 @@ def packed(values: FloatField, into: NDArray[Any], missing: int) -> None:
         target[...] = steps
 
 
-def _holder(group: zarr.Group, slot: int) -> str:
-    if slot >= array(group, "init_time").shape[0] or array(group, "status")[slot] != STATUS_ISSUED:
-        return ""
-    return str(array(group, "model")[slot])
+def _record(group: zarr.Group, slot: int) -> Record | None:
+    if slot >= array(group, "init_time").shape[0] or not array(group, "status")[slot]:
+        return None
+    return Record(*(str(array(group, name)[slot]) for name in Record._fields))
+
+
+def _is_better(nowcast: Nowcast, held: Record | None) -> bool:
+    if held is None or held.rung == NO_RUNG:
+        return True
+    mine, theirs = RUNGS.index(nowcast.rung), RUNGS.index(held.rung or RUNGS[0])
+    return mine < theirs or (mine == theirs and nowcast.model != held.model)
 
 
 def _make_room(forecasts: Forecasts, group: zarr.Group, slot: int) -> None:
@@ -151,7 +209,10 @@ def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast,
     for row, scan_id in zip(inputs, nowcast.scan_ids[-MOST_INPUTS:], strict=False):
         row[:] = np.frombuffer(scan_id, np.uint8)
     array(group, "input_scan_id")[slot] = inputs
-    array(group, "model")[slot] = nowcast.model
+    if nowcast.radar_coverage is not None:
+        array(group, "radar_coverage")[slot] = nowcast.radar_coverage
+    for name in Record._fields:
+        array(group, name)[slot] = getattr(nowcast, name)
     array(group, "input_age")[slot] = int(nowcast.input_age.total_seconds())
     array(group, "issued_time")[slot] = int(now.timestamp())
     array(group, "status")[slot] = STATUS_ISSUED

@@ -12,7 +12,7 @@ from nowcast.core.rain import ZR
 from nowcast.core.timeline import isoformat
 from nowcast.store import repository
 from nowcast.store.repository import Location
-from nowcast.store.template import STATUS_ISSUED, STATUS_OBSERVED
+from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
 
 
 class NoForecast(ValueError):
@@ -53,7 +53,7 @@ def latest(forecasts: Reader) -> xr.Dataset:
     issued = np.flatnonzero(dataset.status.values == STATUS_ISSUED)
     if not len(issued):
         raise NoForecast(f"{forecasts.location.url} holds no nowcast yet")
-    return _with_valid_time(dataset.isel(init_time=int(issued[-1])))
+    return _completed(dataset.isel(init_time=int(issued[-1])))
 
 
 def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
@@ -64,8 +64,10 @@ def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Datas
     moment = _moment(init_time)
     if moment in dataset.init_time.values:
         one = dataset.sel(init_time=moment)
+        if one.status == STATUS_WITHHELD:
+            raise NoForecast(f"the nowcast of {isoformat(init_time)} was withheld: {one.reason.values}")
         if one.status == STATUS_ISSUED:
-            return _with_valid_time(one)
+            return _completed(one)
     raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
 
 
@@ -115,7 +117,10 @@ def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
     return archive.dataset.sel(time=slice(_moment(start), _moment(end)))
 
 
-def _with_valid_time(nowcast: xr.Dataset) -> xr.Dataset:
+def _completed(nowcast: xr.Dataset) -> xr.Dataset:
+    """With valid times, and with what the layout of an earlier version lacks."""
+    unknown = {"rung": "", "reason": "", "radar_coverage": np.uint8(RADAR_UNKNOWN)}
+    nowcast = nowcast.assign({name: value for name, value in unknown.items() if name not in nowcast})
     leads = nowcast.lead_time.values.astype("timedelta64[m]")
     valid = nowcast.init_time.values + leads
     return nowcast.assign_coords(valid_time=("lead_time", valid, {"standard_name": "time"}))

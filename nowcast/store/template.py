@@ -27,8 +27,10 @@ AXIS_BLOCK = 4096
 
 SECONDS = {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "proleptic_gregorian"}
 MISSING_INT64 = int(np.iinfo(np.int64).min)
-STATUS_MISSING, STATUS_OBSERVED, STATUS_EMPTY = 0, 1, 2
-STATUS_ISSUED = 1
+STATUS_MISSING, STATUS_OBSERVED, STATUS_EMPTY, STATUS_STUCK = 0, 1, 2, 3
+STATUS_ISSUED, STATUS_WITHHELD = 1, 2
+RADAR_NEVER, RADAR_UNAVAILABLE, RADAR_OK, RADAR_UNKNOWN = 0, 1, 2, 255
+"""Seen by no radar in the last day; in the last day but not now; now; not told."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def archive_template(grid: Grid, quantity: Quantity) -> Template:
         "coverage": Variable(
             ("time", "y", "x"), "bool", frame, False, {"long_name": "observed by radar", "grid_mapping": "crs"}
         ),
-        "status": _flags(("time",), {"missing": STATUS_MISSING, "observed": STATUS_OBSERVED, "empty": STATUS_EMPTY}),
+        "status": _flags(
+            ("time",),
+            {"missing": STATUS_MISSING, "observed": STATUS_OBSERVED, "empty": STATUS_EMPTY, "stuck": STATUS_STUCK},
+        ),
         "scan_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}),
         "file_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}),
         "received_time": _moment("time", "when the scan was ingested"),
@@ -75,8 +80,13 @@ def forecast_template(grid: Grid, lead_minutes: Iterable[int], thresholds: Itera
         "rain_rate": Variable(
             ("init_time", "lead_time", "y", "x"), "uint16", (1, len(leads), *tile), 65535, _RAIN_RATE_PACKED
         ),
-        "status": _flags(("init_time",), {"missing": STATUS_MISSING, "issued": STATUS_ISSUED}),
-        "model": Variable(("init_time",), "str", (AXIS_BLOCK,), "", {"long_name": "model that made the nowcast"}),
+        "radar_coverage": _radar_coverage(tile),
+        "status": _flags(
+            ("init_time",), {"missing": STATUS_MISSING, "issued": STATUS_ISSUED, "withheld": STATUS_WITHHELD}
+        ),
+        "rung": _text("step of the fallback ladder that the nowcast stands on"),
+        "reason": _text("why the steps above were passed, or all of them"),
+        "model": _text("model that made the nowcast"),
         "input_scan_id": Variable(
             ("init_time", "input", "digest"),
             "uint8",
@@ -104,11 +114,14 @@ def forecast_template(grid: Grid, lead_minutes: Iterable[int], thresholds: Itera
 
 
 def lay_out(group: zarr.Group, template: Template, attributes: Mapping[str, Any]) -> None:
-    """Create every array of a template, growing axes empty, and fill the fixed coordinates."""
+    """Create every array of a template that is not there, growing axes empty, and fill the fixed coordinates."""
     group.update_attributes(dict(attributes))
     lengths = {"digest": DIGEST, "input": MOST_INPUTS}
     lengths |= {name: len(v.coordinate) for name, v in template.items() if v.coordinate is not None}
     for name, variable in template.items():
+        if name in group:
+            group[name].update_attributes(dict(variable.attributes))
+            continue
         array = group.create_array(
             name,
             shape=tuple(lengths.get(dim, 0) for dim in variable.dims),
@@ -180,9 +193,24 @@ def _moment(axis: str, long_name: str) -> Variable:
     return Variable((axis,), "int64", (AXIS_BLOCK,), MISSING_INT64, attributes)
 
 
+def _text(long_name: str) -> Variable:
+    return Variable(("init_time",), "str", (AXIS_BLOCK,), "", {"long_name": long_name})
+
+
 def _flags(dims: tuple[str, ...], meanings: Mapping[str, int]) -> Variable:
     attributes = {"flag_values": list(meanings.values()), "flag_meanings": " ".join(meanings)}
     return Variable(dims, "uint8", (AXIS_BLOCK,), 0, attributes)
+
+
+def _radar_coverage(tile: tuple[int, int]) -> Variable:
+    meanings = {"never": RADAR_NEVER, "unavailable": RADAR_UNAVAILABLE, "ok": RADAR_OK, "unknown": RADAR_UNKNOWN}
+    attributes = {
+        "long_name": "whether radars see the place: not in the last day, not now, or now",
+        "flag_values": list(meanings.values()),
+        "flag_meanings": " ".join(meanings),
+        "grid_mapping": "crs",
+    }
+    return Variable(("init_time", "y", "x"), "uint8", (1, *tile), RADAR_UNKNOWN, attributes)
 
 
 def _archive_field(quantity: Quantity, chunks: tuple[int, int, int]) -> Variable:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nowcast.core.types import BoolField, FloatField
-from nowcast.store.archive import Archive, read_frames
+from nowcast.store.archive import Archive, read_frames, read_slots, uninterrupted
 
 Run = tuple[int, int]
 """First and last slot of an uninterrupted run."""
@@ -63,7 +63,15 @@ def complaints(archive: Archive, learned: Sequence[Run], judged: Sequence[Run]) 
         for fault in (_stuck(of_day), _wild(of_day), _other_unit(of_day, is_strange), _vanished(of_day, minutes))
         if fault
     )
-    return (*dry, *found)
+    return (*dry, *stuck(archive), *found)
+
+
+def stuck(archive: Archive) -> tuple[str, ...]:
+    """Where the archive met one picture time and again. It took the repeats for no observation, but such a feed is not
+    to be trusted."""
+    runs = uninterrupted(read_slots(archive).stuck, FEWEST_SCANS)
+    days = [(archive.timeline.time(first).date(), last - first + 2) for first, last in runs]
+    return tuple(f"{day}: stuck, the same rain in {scans} scans on end" for day, scans in days)
 
 
 def looks(archive: Archive, runs: Iterable[Run]) -> Iterator[Look]:

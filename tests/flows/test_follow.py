@@ -38,7 +38,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
     assert killed
     assert after != killed[0]
     calm, hit = (open_forecasts(settings.location(name).child("forecasts")) for name in ("calm", "killed"))
-    assert len(issued(calm)) == 9
+    assert len(issued(calm)) == 10
     assert issued(hit) == issued(calm)
     for slot in issued(calm):
         np.testing.assert_array_equal(read_rain_rate(hit, slot), read_rain_rate(calm, slot))

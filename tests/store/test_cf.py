@@ -29,7 +29,7 @@ def templates(grid: Grid) -> list[Template]:
 def test_every_field_names_a_grid_mapping_that_gives_the_projection_back(grid: Grid) -> None:
     for template in templates(grid):
         fields = [variable for variable in template.values() if variable.dims[-2:] == ("y", "x")]
-        assert len(fields) == 2
+        assert len(fields) == (3 if "lead_time" in template else 2)
         assert {field.attributes["grid_mapping"] for field in fields} == {"crs"}
         assert CRS.from_wkt(template["crs"].attributes["spatial_ref"]) == grid.projection
 
@@ -43,8 +43,8 @@ def test_axes_are_metres_on_a_projection_and_degrees_without() -> None:
 
 def test_flag_values_and_meanings_pair_up() -> None:
     for template in templates(GRID):
-        flags = template["status"].attributes
-        assert len(flags["flag_values"]) == len(flags["flag_meanings"].split())
+        for flags in (variable.attributes for variable in template.values() if "flag_values" in variable.attributes):
+            assert len(flags["flag_values"]) == len(flags["flag_meanings"].split())
 
 
 def test_group_attributes_place_the_raster(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,18 @@ import pytest
 from fakes import GRID, NOW, START, TIMELINE, forecasts_in, nowcast
 
 from nowcast.core.grid import GridMismatch
-from nowcast.store import query
-from nowcast.store.forecasts import create_forecasts, issued, open_forecasts, publish, read_rain_rate
+from nowcast.core.scan import Nowcast
+from nowcast.store import query, repository
+from nowcast.store.forecasts import (
+    create_forecasts,
+    issued,
+    open_forecasts,
+    open_to_publish,
+    publish,
+    read_rain_rate,
+    records,
+    withhold,
+)
 from nowcast.store.query import Reader
 from nowcast.store.repository import Location, snapshot_id
 
@@ -113,3 +124,79 @@ def test_leads_must_be_whole_minutes(tmp_path: Path) -> None:
     odd = type(TIMELINE)(START, TIMELINE.cadence * 0.5)
     with pytest.raises(ValueError, match="whole minutes"):
         create_forecasts(Location(str(tmp_path / "odd")), GRID, odd, 1)
+
+
+def on(rung: str, slot: int = 3, reason: str = "", model: str = "fake-1") -> Nowcast:
+    return replace(nowcast(slot, model=model), rung=rung, reason=reason)
+
+
+def test_a_better_rung_replaces_a_worse_and_never_the_other_way_round(tmp_path: Path) -> None:
+    forecasts = forecasts_in(tmp_path)
+    for rung, is_published in (
+        ("persistence", True),
+        ("persistence", False),
+        ("previous", True),
+        ("advection", False),
+        ("champion", True),
+        ("previous", False),
+    ):
+        assert publish(forecasts, on(rung, reason=f"why {rung}", model=f"{rung}-1"), NOW) == is_published
+    assert records(forecasts) == {3: ("champion-1", "champion", "why champion")}
+
+
+def test_a_withheld_nowcast_has_a_reason_and_gives_way_to_any(tmp_path: Path) -> None:
+    forecasts = forecasts_in(tmp_path)
+    publish(forecasts, on("champion", 2), NOW)
+    assert withhold(forecasts, TIMELINE.time(3), "no rung held", NOW)
+    before = snapshot_id(forecasts.repository)
+    assert not withhold(forecasts, TIMELINE.time(3), "no rung held", NOW)
+    assert not withhold(forecasts, TIMELINE.time(2), "no rung held", NOW)
+    assert snapshot_id(forecasts.repository) == before
+    assert issued(forecasts) == {2: "fake-1"}
+    assert records(forecasts)[3] == ("", "none", "no rung held")
+    reader = Reader(forecasts.location)
+    assert query.latest(reader).init_time.values == np.datetime64(TIMELINE.time(2).replace(tzinfo=None))
+    with pytest.raises(query.NoForecast, match="the nowcast of 2026-06-01T00:15:00Z was withheld: no rung held"):
+        query.nowcast_at(reader, TIMELINE.time(3))
+    assert publish(forecasts, on("persistence"), NOW)
+    assert issued(forecasts) == {2: "fake-1", 3: "fake-1"}
+
+
+def test_rung_reason_and_radar_coverage_can_be_read(tmp_path: Path) -> None:
+    forecasts = forecasts_in(tmp_path)
+    flags = np.full(GRID.shape, 2, np.uint8)
+    flags[0, :2] = 0, 1
+    publish(forecasts, replace(on("previous", reason="champion x: late"), radar_coverage=flags), NOW)
+    found = query.latest(Reader(forecasts.location))
+    assert (str(found.rung.values), str(found.reason.values)) == ("previous", "champion x: late")
+    np.testing.assert_array_equal(found.radar_coverage, flags)
+
+
+def test_a_nowcast_on_no_rung_is_refused() -> None:
+    with pytest.raises(ValueError, match="rung 'none' is none of champion, previous, advection, persistence"):
+        on("none")
+    with pytest.raises(ValueError, match="radar_coverage is"):
+        replace(nowcast(0), radar_coverage=np.zeros((1, 1), np.uint8))
+
+
+def test_a_store_of_an_earlier_version_is_read_and_taken_on(tmp_path: Path) -> None:
+    """Without rung, reason and radar_coverage, and with one nowcast."""
+    forecasts = forecasts_in(tmp_path)
+    publish(forecasts, nowcast(0), NOW)
+    with repository.transaction(forecasts.location, forecasts.repository, "back to the layout before") as group:
+        for name in ("rung", "reason", "radar_coverage"):
+            del group[name]
+    old = query.latest(Reader(forecasts.location))
+    assert (str(old.rung.values), str(old.reason.values), int(old.radar_coverage)) == ("", "", 255)
+    assert records(open_forecasts(forecasts.location)) == {0: ("fake-1", "", "")}
+
+    taken_on = open_to_publish(forecasts.location)
+    assert not publish(taken_on, nowcast(0), NOW)
+    assert not publish(taken_on, on("advection", 0), NOW)
+    assert publish(taken_on, on("previous", 1, "late"), NOW)
+    assert records(taken_on) == {0: ("fake-1", "", ""), 1: ("fake-1", "previous", "late")}
+    assert read_rain_rate(taken_on, 0)[0, 1, 1] == 1.0
+    assert (query.nowcast_at(Reader(forecasts.location), START).radar_coverage == 255).all()
+    before = snapshot_id(taken_on.repository)
+    open_to_publish(forecasts.location)
+    assert snapshot_id(taken_on.repository) == before
