@@ -26,10 +26,15 @@ def inputs(archive: Archive, rolling: Rolling[Any], slot: int) -> tuple[bytes, .
 
 def forecast_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> FloatField:
     """Rain rates [mm h-1] (lead, y, x) at lead 1 .. `leads` after a slot, from the archive's scans up to it alone."""
+    return np.stack(list(islice(rolling.nowcaster.forecast(state_at(archive, rolling, slot)), leads)))
+
+
+def state_at(archive: Archive, rolling: Rolling[Any], slot: int) -> Any:
+    """The method's state after the archive's scans up to a slot."""
     ids = scan_ids(archive, rolling.first_slot(slot), slot)
     state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
     assert state is not None
-    return np.stack(list(islice(rolling.nowcaster.forecast(state), leads)))
+    return state
 
 
 def evaluate(

@@ -1,22 +1,33 @@
 """A folder of scans through ingest, issue and verify in one process: no Prefect, no Ray."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from nowcast.assess import assess, of_newest_model, summarise
+import structlog
+from icechunk import IcechunkError
+
+from nowcast.assess import Contest, assess, of_newest_model, summarise
+from nowcast.assess import contest as contest_at
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import inputs
 from nowcast.ingest import Ingested, Outcome, ingest, intake
 from nowcast.issue import desk, device, issue_due, nowcaster
-from nowcast.models.baselines import baselines
+from nowcast.models.baselines import Advection
 from nowcast.models.rollout import Rolling
+from nowcast.score import score_due
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
 from nowcast.store import repository
-from nowcast.store.archive import Archive, open_archive, read_slots
-from nowcast.store.forecasts import Forecasts, issued, open_forecasts
+from nowcast.store.archive import open_archive, read_slots
+from nowcast.store.forecasts import open_forecasts
 from nowcast.store.repository import Location
+
+log = structlog.get_logger()
+
+NEW = (Outcome.STORED, Outcome.LATE)
+"""What brings a scan that nowcasts can be scored by."""
 
 Progress = Callable[[Ingested, list[str]], None]
 
@@ -24,7 +35,11 @@ Progress = Callable[[Ingested, list[str]], None]
 def follow_locally(
     region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]
 ) -> None:
-    """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there."""
+    """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
+
+    Each scan first leads to its nowcast and then to the scores of those before; scoring that fails is logged, and tried
+    again with the next scan.
+    """
     where, at = intake(region, settings), desk(region, settings)
     while not feed.exhausted:
         paths = feed.poll()
@@ -32,8 +47,18 @@ def follow_locally(
             taken = ingest(where, path, datetime.now(UTC))
             made = issue_due(at, datetime.now(UTC)) if taken.outcome is not Outcome.QUARANTINED else []
             progress(taken, [isoformat(nowcast.init_time) for nowcast in made])
+            if taken.outcome in NEW:
+                _try_to_score(region, settings, taken.times)
         if not paths:
             idle()
+
+
+def score(region: Region, settings: Settings, times: Collection[datetime] = (), days_back: int = 1) -> list[datetime]:
+    """`score_due` of a region; nothing before its first nowcast."""
+    location = settings.location(region.name)
+    if not repository.exists(location.child("forecasts")):
+        return []
+    return score_due(location, _contest(location, settings), times, days_back)
 
 
 def verification(region: Region, settings: Settings) -> dict[str, Any]:
@@ -46,25 +71,36 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     location = settings.location(region.name)
     if not repository.exists(location.child("forecasts")):
         return {"region": region.name, "scans": _scans(region, settings), "issues": 0, "warm_up": 0, "missed": 0}
-    archive = open_archive(location.child("archive"))
-    forecasts = open_forecasts(location.child("forecasts"))
-    observed, done = [int(slot) for slot in read_slots(archive).observed], issued(forecasts)
+    contest = _contest(location, settings)
+    archive, forecasts, done = contest.archive, contest.forecasts, contest.models
+    observed = [int(slot) for slot in read_slots(archive).observed]
     rolling = Rolling(nowcaster(region, "cpu"))
     waiting = [slot for slot in observed if slot not in done]
     missed = [isoformat(archive.timeline.time(slot)) for slot in waiting if inputs(archive, rolling, slot)]
     counts = {"region": region.name, "scans": len(observed), "issues": len(done), "warm_up": len(waiting) - len(missed)}
-    scores = summarise(assess(archive, forecasts, baselines(device(settings.device))), forecasts)
-    scores |= _beside_shadow(archive, forecasts, settings, location)
+    scores = summarise(assess(contest), forecasts) | _beside_shadow(contest, location)
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores
 
 
-def _beside_shadow(archive: Archive, forecasts: Forecasts, settings: Settings, location: Location) -> dict[str, Any]:
+def _contest(location: Location, settings: Settings) -> Contest:
+    archive, forecasts = open_archive(location.child("archive")), open_forecasts(location.child("forecasts"))
+    return contest_at(location, archive, forecasts, Advection(device(settings.device)))
+
+
+def _try_to_score(region: Region, settings: Settings, times: Collection[datetime]) -> None:
+    try:
+        score(region, settings, times)
+    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError, IcechunkError) as error:
+        log.error("scoring failed", region=region.name, reason=str(error))
+
+
+def _beside_shadow(contest: Contest, location: Location) -> dict[str, Any]:
     if not repository.exists(location.child("shadow")):
         return {}
     shadow = open_forecasts(location.child("shadow"))
     if not (made := of_newest_model(shadow)):
         return {}
-    scores = summarise(assess(archive, forecasts, baselines(device(settings.device)), shadow), forecasts)
+    scores = summarise(assess(replace(contest, shadow=shadow)), contest.forecasts)
     return {"shadow": {"model": next(iter(made.values())), "issues": len(made)} | scores}
 
 

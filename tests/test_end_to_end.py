@@ -56,7 +56,7 @@ def test_replay_issues_one_nowcast_per_scan_and_scores_all_methods(event: Path, 
     """16 scans: the first alone shows no motion, each of the other 15 leads to a nowcast."""
     summary = replay(event, tmp_path / "store")
     assert (summary["scans"], summary["issues"], summary["warm_up"], summary["missed"]) == (16, 15, 1, 0)
-    assert set(summary["csi"]) == {"persistence", "advection", "convlstm"}
+    assert set(summary["csi"]) == {"served", "persistence", "advection"}
     assert summary["csi"]["advection"]["0.1"]["30"] > summary["csi"]["persistence"]["0.1"]["30"]
     again = replay(event, tmp_path / "store")
     assert again["files"] == {"duplicate": 16}
