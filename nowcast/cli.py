@@ -15,6 +15,7 @@ from nowcast.cli_evaluate import evaluate
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
+from nowcast.cli_skill import skill
 from nowcast.cli_train import train
 from nowcast.logs import configure
 from nowcast.settings import Settings
@@ -24,6 +25,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
 app.add_typer(models, name="models")
 app.command()(evaluate)
+app.command()(skill)
 app.command()(train)
 app.command()(retrain)
 

@@ -10,7 +10,6 @@ from nowcast.core.timeline import isoformat
 from nowcast.store import days
 from nowcast.store.archive import read_slots
 from nowcast.store.days import Pair
-from nowcast.store.forecasts import rungs
 from nowcast.store.repository import Location
 from nowcast.store.rows import Row, row
 
@@ -65,7 +64,7 @@ def _looked_at(contest: Contest, times: Collection[datetime], days_back: int) ->
 def _rows(contest: Contest, slot: int, leads: list[int]) -> Iterator[Row]:
     """A row per lead and method of the nowcast from a slot."""
     start = contest.archive.timeline.time(slot)
-    about = {"init_time": start, "model": contest.models[slot], "rung": rungs(contest.forecasts)[slot]}
+    about = {"init_time": start, "model": contest.models[slot], "rung": contest.rungs[slot]}
     for lead, assessment in judged(contest, slot, leads):
         ahead = contest.forecasts.lead_times[lead - 1]
         case = about | {"valid_time": start + ahead, "lead_minutes": ahead // timedelta(minutes=1)}
