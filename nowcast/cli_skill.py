@@ -46,11 +46,11 @@ def skill(
             errors.print(str(error), highlight=False, soft_wrap=True)
             raise typer.Exit(1) from error
         tables = {"region": region} | rolling.tables(found, now)
-        heading = f"{region}: {rolling.in_words(duration)} until {found.until:%Y-%m-%d %H:%M}Z, {_sample(found)}"
+        heading = f"{region}, {rolling.in_words(duration)} until {found.until:%Y-%m-%d %H:%M}Z, {_sample(found)}"
         if plot is not None:
             from nowcast.plots import skill_plot
 
-            skill_plot(tables, plot, f"Skill of nowcasts, {heading}")
+            skill_plot(tables, plot, f"Skill of nowcasts: {heading}")
     if as_json:
         typer.echo(json.dumps(tables))
     else:

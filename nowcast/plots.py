@@ -131,7 +131,9 @@ def _spectra(tables: Tables) -> Iterator[Panel]:
         yield Panel(f"wavelengths {shorter} to {longer} px", lines, 1.0, is_ratio=True)
 
 
-def _drawn(path: Path, title: str, axis: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int) -> Path:
+def _drawn(
+    path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int
+) -> Path:
     rows = -(-len(panels) // columns)
     size = (2.9 * columns, 2.5 * rows + 1.1)
     figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", sharex=True)
