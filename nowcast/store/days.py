@@ -42,6 +42,8 @@ def add(location: Location, day: date, rows: Sequence[Row]) -> int:
         there = None if held is None else _kept(location, day, held)
         known = set() if there is None else _pairs(there)
         fresh[:] = [one for one in rows if (one["valid_time"], one["init_time"]) not in known]
+        if there is not None and held is not None and not fresh:
+            return held
         tables = ([] if there is None else [there]) + ([table(fresh)] if fresh else [])
         return _encoded(pa.concat_tables(tables, promote_options="default").sort_by(ORDER))
 
