@@ -318,7 +318,7 @@ class TestDamage:
             "skill file damaged",
             "skill file begun anew",
         }
-        assert len(list((live.file().parent / "damaged").iterdir())) == 1
+        assert len(list((live.file().parent / "_damaged").iterdir())) == 1
 
     def test_a_day_that_is_looked_at_no_more_waits_for_a_longer_look(self, live: Home) -> None:
         before = live.rows()

@@ -33,7 +33,7 @@ class Damaged(ValueError):
 def add(location: Location, day: date, rows: Sequence[Row]) -> int:
     """Put rows into a day's file, but those of a scan and nowcast that have some there; how many came in.
 
-    A file that cannot be read is set aside in skill/damaged/ and begun anew. Raises Overtaken, having put nothing, when
+    A file that cannot be read is set aside in skill/_damaged/ and begun anew. Raises Overtaken, having put nothing, when
     another writer was faster.
     """
     fresh: list[Row] = []
@@ -88,7 +88,7 @@ def _kept(location: Location, day: date, held: bytes) -> pa.Table | None:
     try:
         return _decoded(location, day, held)
     except Damaged as error:
-        aside = f"{FOLDER}/damaged/{day.isoformat()}-{hashlib.sha256(held).hexdigest()[:8]}.parquet"
+        aside = f"{FOLDER}/_damaged/{day.isoformat()}-{hashlib.sha256(held).hexdigest()[:8]}.parquet"
         objects.write(location, aside, held)
         log.error("skill file begun anew", reason=str(error), aside=aside)
         return None

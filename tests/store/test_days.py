@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_read_is_named_put_aside_and_begun_anew(here: Loca
         assert days.scored(here, DAY) == set() or kind == "body"
         assert days.add(here, DAY, rows_of(7)) == 3
     assert {line["log_level"] for line in logs} == {"error"}
-    (aside,) = (Path(here.url) / "skill" / "damaged").iterdir()
+    (aside,) = (Path(here.url) / "skill" / "_damaged").iterdir()
     assert aside.read_bytes() == spoiled
     assert held(here)["valid_time"].to_pylist() == [START + 7 * FIVE] * 3
     assert days.days(here) == [DAY]
