@@ -33,8 +33,8 @@ class Damaged(ValueError):
 def add(location: Location, day: date, rows: Sequence[Row]) -> int:
     """Put rows into a day's file, but those of a scan and nowcast that have some there; how many came in.
 
-    A file that cannot be read is set aside in skill/_damaged/ and begun anew. Raises Overtaken, having put nothing, when
-    another writer was faster.
+    A file that cannot be read is put aside in skill/_damaged/ and begun anew. Raises Overtaken, having put nothing,
+    when another writer was faster.
     """
     fresh: list[Row] = []
 
