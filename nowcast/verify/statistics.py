@@ -7,6 +7,7 @@ import numpy as np
 
 from nowcast.core.types import BoolField, FloatField
 from nowcast.verify.chances import Chances, compare_chances, no_chances
+from nowcast.verify.ensemble import Members
 from nowcast.verify.part import Counts, Part, at_lead, inner
 from nowcast.verify.spatial import Spatial, compare_spatially, no_spatial
 
@@ -16,8 +17,8 @@ class Sums(Part):
     """Per lead and threshold, shape (lead, threshold): the contingency table. Per lead: counts, and sums over pixels.
 
     A hit is forecast >= threshold and observed >= threshold. `cases` are the fields in which any pixel counted. Rain
-    rates are in mm h-1, errors forecast minus observed. `spatial` is None unless it was asked for, `chances` unless the
-    forecast is one of probabilities.
+    rates are in mm h-1, errors forecast minus observed. `spatial` is None unless it was asked for, `chances` and
+    `members` unless the forecast is one of probabilities or of an ensemble.
     """
 
     thresholds: tuple[float, ...]
@@ -36,6 +37,7 @@ class Sums(Part):
     product: Counts
     spatial: Spatial | None = field(default=None, kw_only=True)
     chances: Chances | None = field(default=None, kw_only=True)
+    members: Members | None = field(default=None, kw_only=True)
 
 
 Assessment = Mapping[str, Sums]

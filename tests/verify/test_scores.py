@@ -1,9 +1,7 @@
-"""Scores by hand, by any split of the cases, and beside pysteps."""
+"""Scores by hand, and beside pysteps."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nowcast.verify.scores import (
     correlation,
@@ -18,17 +16,13 @@ from nowcast.verify.scores import (
     pod,
     root_mean_squared_error,
 )
-from nowcast.verify.statistics import Sums, compare, compare_all, merged, zero
+from nowcast.verify.statistics import compare, compare_all, zero
 
 FORECAST = np.array([[2.0, 2.0, 0.0], [0.0, 0.0, 2.0]], np.float32)
 OBSERVED = np.array([[2.0, 0.0, 2.0], [0.0, 0.0, 4.0]], np.float32)
 """At 1 mm/h: two hits, one miss, one false alarm, two correct dry pixels."""
 
 EVERYWHERE = np.ones((2, 3), bool)
-
-
-def values(sums: Sums) -> list[np.ndarray]:
-    return [sums.hits, sums.misses, sums.false_alarms, sums.pixels, sums.error, sums.absolute_error]
 
 
 def test_scores_by_hand() -> None:
@@ -109,19 +103,6 @@ def test_all_methods_are_judged_on_the_same_pixels() -> None:
 def test_sums_over_other_thresholds_do_not_add() -> None:
     with pytest.raises(ValueError, match="sums over"):
         zero(1, (1.0,)) + zero(1, (2.0,))
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 5), st.integers(0, 2**31))
-def test_any_split_of_the_cases_gives_the_same_sums(cut: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    fields = [random.gamma(0.3, 2.0, (2, 4, 4)).astype(np.float32) for _ in range(6)]
-    sums = [compare(f, o, np.ones((4, 4), bool), 0, 1, (0.1, 1.0)) for f, o in fields]
-    whole = {"m": sum(sums, zero(1, (0.1, 1.0)))}
-    parts = merged({"m": sum(sums[:cut], zero(1, (0.1, 1.0)))}, {"m": sum(sums[cut:], zero(1, (0.1, 1.0)))})
-    for one, other in zip(values(whole["m"]), values(parts["m"]), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)
-    assert merged({}, whole) is whole
 
 
 def test_the_same_numbers_as_pysteps() -> None:

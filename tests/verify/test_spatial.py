@@ -1,15 +1,11 @@
-"""Scores of neighbourhoods and scales by hand, and by any split of the cases."""
+"""Scores of neighbourhoods and scales by hand."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nowcast.verify import scores
 from nowcast.verify.spatial import BANDS, POOLS, SCALES, band_power, pooled, rapsd
-from nowcast.verify.statistics import Sums, compare_all, merged, zero
-
-Fields = tuple[np.ndarray, np.ndarray, np.ndarray]
+from nowcast.verify.statistics import Sums, compare_all, zero
 
 
 def summed(forecast: np.ndarray, observed: np.ndarray, mask: np.ndarray | None = None) -> Sums:
@@ -128,30 +124,3 @@ def test_spatial_sums_are_made_only_where_asked_for() -> None:
         scores.fss(plain)
     with pytest.raises(ValueError, match="sums over"):
         plain + zero(1, (1.0,), spatial=True)
-
-
-FORMULAS = (*scores.BY_THRESHOLD.values(), *scores.BY_LEAD.values(), scores.fss, scores.pooled_csi, scores.rapsd_ratio)
-
-
-def case(random: np.random.Generator) -> Fields:
-    """Two leads of rain, forecast and observed, and what was covered."""
-    forecast, observed = (random.gamma(0.3, 2.0, (2, 24, 30)).astype(np.float32) for _ in range(2))
-    return forecast, observed, random.random((2, 24, 30)) < 0.8
-
-
-@settings(deadline=None, max_examples=15)
-@given(st.integers(0, 4), st.integers(0, 2**31))
-def test_any_split_of_the_cases_gives_the_same_scores(cut: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    cases = [case(random) for _ in range(4)]
-    sums = [compare_all({"m": f}, o, c, (0.1, 1.0), spatial=True) for f, o, c in cases]
-    nothing = {"m": zero(2, (0.1, 1.0), spatial=True)}
-    parts = []
-    for part in (sums, sums[:cut], sums[cut:]):
-        total = nothing
-        for one in part:
-            total = merged(total, one)
-        parts.append(total)
-    whole, halves = parts[0]["m"], merged(parts[1], parts[2])["m"]
-    for formula in FORMULAS:
-        np.testing.assert_allclose(formula(whole), formula(halves), rtol=1e-9, atol=1e-9)
