@@ -7,12 +7,15 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows.steps import ingest_file, issue_nowcasts
+from flows.steps import ingest_file, issue_nowcasts, score_nowcasts
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
 from nowcast.serving.actor import connect
 from nowcast.settings import Settings
 from nowcast.sources.feeds import files_in
+
+DAYS_BACK = 30
+"""The longest window that operators look at."""
 
 
 @flow(name="ingest")
@@ -34,9 +37,14 @@ async def issue(region: str) -> list[str]:
 
 @flow(name="verify")
 async def verify(region: str) -> dict[str, Any]:
-    """Scores of every issued nowcast beside the baselines, kept as an artifact of the run."""
+    """Scores of every issued nowcast beside the baselines, kept as an artifact of the run.
+
+    Days of which scores are missing, as after an outage or a damaged file, are scored first.
+    """
     settings = Settings()
-    summary = await asyncio.to_thread(verification, settings.region(region), settings)
+    known = settings.region(region)
+    await score_nowcasts(known, settings, days_back=DAYS_BACK)
+    summary = await asyncio.to_thread(verification, known, settings)
     await acreate_markdown_artifact(_table(summary), key=f"verification-{region}")
     return summary
 

@@ -1,15 +1,21 @@
 """The long-running flow: every new file goes through ingest and issue within a second or so."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
 
+import structlog
 from prefect import flow
 
-from flows.steps import ingest_file, issue_nowcasts
+from flows.steps import ingest_file, issue_nowcasts, score_nowcasts
 from nowcast.ingest import Ingested, Outcome
+from nowcast.replay import NEW
 from nowcast.serving.actor import connect
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Directory, Feed
+
+log = structlog.get_logger()
 
 Progress = Callable[[Ingested, list[str]], None]
 """Called after each file with what became of it and the initial times of the nowcasts it led to."""
@@ -21,6 +27,7 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
     feed = feed or Directory(settings.feed(region), region.pattern)
     connect(settings)
     count = len(await issue_nowcasts(region, settings))
+    await _score(region, settings, ())
     while not feed.exhausted:
         paths = feed.poll()
         for path in paths:
@@ -30,9 +37,19 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
             count += len(issued)
             if progress is not None:
                 progress(ingested, issued)
+            if ingested.outcome in NEW:
+                await _score(region, settings, ingested.times)
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count
+
+
+async def _score(region: Region, settings: Settings, times: Collection[datetime]) -> None:
+    """After the nowcast, for which users wait; when it fails in spite of retries, the next scan makes up for it."""
+    run: Any = score_nowcasts
+    ended = await run(region, settings, times, return_state=True)
+    if not ended.is_completed():
+        log.error("scoring failed", region=region.name, reason=ended.message)
 
 
 @flow(name="follow-region")

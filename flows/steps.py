@@ -1,11 +1,13 @@
 """The tasks that flows are made of. A scan is a task; every task may be repeated."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
 
+from nowcast import replay
 from nowcast.core.timeline import isoformat
 from nowcast.ingest import Ingested, ingest, intake
 from nowcast.issue import issue_without_actor
@@ -33,3 +35,11 @@ async def issue_nowcasts(region: Region, settings: Settings) -> list[str]:
         rest = await asyncio.to_thread(issue_without_actor, region, settings, str(error), datetime.now(UTC))
         issued += [isoformat(nowcast.init_time) for nowcast in rest]
     return issued
+
+
+@task(retries=2, retry_delay_seconds=[1, 5])
+async def score_nowcasts(
+    region: Region, settings: Settings, times: Collection[datetime] = (), days_back: int = 1
+) -> list[datetime]:
+    """Everything that has come true and was not scored, at `times` however long ago; the valid times scored."""
+    return await asyncio.to_thread(replay.score, region, settings, times, days_back)

@@ -12,6 +12,7 @@ except PackageNotFoundError:
 VERBS = {
     "open_archive": "nowcast.access",
     "open_forecasts": "nowcast.access",
+    "rolling_skill": "nowcast.access",
     "latest": "nowcast.store.query",
     "point": "nowcast.store.query",
     "box": "nowcast.store.query",

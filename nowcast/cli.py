@@ -16,6 +16,7 @@ from nowcast.cli_evaluate import evaluate
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
+from nowcast.cli_skill import skill
 from nowcast.cli_train import train
 from nowcast.logs import configure
 from nowcast.settings import Settings
@@ -28,6 +29,7 @@ app.command()(evaluate)
 app.command()(catchments)
 app.command()(alerts)
 app.command()(receiver)
+app.command()(skill)
 app.command()(train)
 app.command()(retrain)
 

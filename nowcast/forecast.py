@@ -35,15 +35,21 @@ def forecast_from(
 
     `tick` is called before each lead, and after the last; what it raises ends the forecast.
     """
-    ids = scan_ids(archive, rolling.first_slot(slot), slot)
-    state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
-    assert state is not None
+    state = state_at(archive, rolling, slot)
     fields = []
     tick()
     for field in islice(rolling.nowcaster.forecast(state), leads):
         fields.append(field)
         tick()
     return np.stack(fields)
+
+
+def state_at(archive: Archive, rolling: Rolling[Any], slot: int) -> Any:
+    """The method's state after the archive's scans up to a slot."""
+    ids = scan_ids(archive, rolling.first_slot(slot), slot)
+    state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
+    assert state is not None
+    return state
 
 
 def evaluate(

@@ -37,6 +37,12 @@ ERRORS = {
     "mean_error": "mean error [mm/h]",
 }
 
+LIVE_ERRORS = {
+    "correlation": "correlation",
+    "root_mean_squared_error": "root mean squared error [mm/h]",
+    "mean_error": "mean error [mm/h]",
+}
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -64,9 +70,34 @@ def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
         "spectra": ("Spectral power, forecast over observed", _spectra(tables), 3),
     }
     return [
-        _drawn(folder / f"{name}.png", f"{heading}\n{title}", tables, list(panels), columns)
+        _drawn(folder / f"{name}.png", f"{heading}\n{title}", _leads(tables), list(panels), columns)
         for name, (heading, panels, columns) in groups.items()
     ]
+
+
+def skill_plot(tables: Tables, path: Path, title: str) -> Path:
+    """Live scores of `nowcast skill` against lead as one PNG; ValueError when nothing was scored in the window."""
+    if not tables["nowcasts"]:
+        raise ValueError(f"nothing to draw: no nowcast was scored after {tables['from']} until {tables['until']}")
+    panels, leads = list(_live(tables)), [float(lead) for lead in tables["pixels"]["served"]]
+    return _drawn(path, title, ("min", leads), panels, max(3, len(tables["csi"]["served"])))
+
+
+def _live(tables: Tables) -> Iterator[Panel]:
+    """A row of thresholds for each score of events, and a row of errors."""
+    styles: dict[str, dict[str, Any]] = {
+        "csi": {"from_0_to": np.inf},
+        "frequency_bias": {"perfect": 1.0, "is_ratio": True},
+        "brier": {"from_0_to": np.inf},
+    }
+    names = {"csi": "CSI", "frequency_bias": "frequency bias", "brier": "Brier score"}
+    for score, style in styles.items():
+        for threshold in tables[score]["served"]:
+            lines = {name: list(method[threshold].values()) for name, method in tables[score].items()}
+            yield Panel(f"{names[score]}, ≥ {threshold} mm/h", lines, **style)
+    for score, title in LIVE_ERRORS.items():
+        lines = {name: list(line.values()) for name, line in tables[score].items()}
+        yield Panel(title, lines, 0.0 if score == "mean_error" else None)
 
 
 def _by_threshold(tables: Tables, score: str, **style: Any) -> Iterator[Panel]:
@@ -100,12 +131,14 @@ def _spectra(tables: Tables) -> Iterator[Panel]:
         yield Panel(f"wavelengths {shorter} to {longer} px", lines, 1.0, is_ratio=True)
 
 
-def _drawn(path: Path, title: str, tables: Tables, panels: Sequence[Panel], columns: int) -> Path:
+def _drawn(
+    path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int
+) -> Path:
     rows = -(-len(panels) // columns)
     size = (2.9 * columns, 2.5 * rows + 1.1)
     figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", sharex=True)
     axes = list(grid.flat)
-    unit, leads = _leads(tables)
+    unit, leads = abscissa
     for axis, panel in zip(axes, panels, strict=False):
         _draw(axis, panel, leads)
     for axis in axes[len(panels) :]:

@@ -1,24 +1,35 @@
 """A folder of scans through ingest, issue and verify in one process: no Prefect, no Ray."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from nowcast.assess import assess, of_newest_model, summarise
+import structlog
+from icechunk import IcechunkError
+
+from nowcast.assess import Contest, assess, of_newest_model, summarise
+from nowcast.assess import contest as contest_at
 from nowcast.core.timeline import isoformat
 from nowcast.forecast import inputs
 from nowcast.ingest import Ingested, Outcome, ingest, intake
 from nowcast.issue import desk, device, issue_due
-from nowcast.models.baselines import Advection, baselines
+from nowcast.models.baselines import Advection
 from nowcast.models.rollout import Rolling
 from nowcast.roster import PERSISTENCE
+from nowcast.score import score_due
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
 from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_slots
-from nowcast.store.forecasts import Forecasts, Record, issued, open_forecasts, records
+from nowcast.store.forecasts import Record, open_forecasts, records
 from nowcast.store.repository import Location
+
+log = structlog.get_logger()
+
+NEW = (Outcome.STORED, Outcome.LATE)
+"""What brings a scan that nowcasts can be scored by."""
 
 Progress = Callable[[Ingested, list[str]], None]
 
@@ -26,7 +37,11 @@ Progress = Callable[[Ingested, list[str]], None]
 def follow_locally(
     region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]
 ) -> None:
-    """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there."""
+    """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
+
+    Each scan first leads to its nowcast and then to the scores of those before; scoring that fails is logged, and tried
+    again with the next scan.
+    """
     where, at = intake(region, settings), desk(region, settings)
     while not feed.exhausted:
         paths = feed.poll()
@@ -34,8 +49,18 @@ def follow_locally(
             taken = ingest(where, path, datetime.now(UTC))
             made = issue_due(at, datetime.now(UTC)) if taken.outcome is not Outcome.QUARANTINED else []
             progress(taken, [isoformat(nowcast.init_time) for nowcast in made])
+            if taken.outcome in NEW:
+                _try_to_score(region, settings, taken.times)
         if not paths:
             idle()
+
+
+def score(region: Region, settings: Settings, times: Collection[datetime] = (), days_back: int = 1) -> list[datetime]:
+    """`score_due` of a region; nothing before its first nowcast."""
+    location = settings.location(region.name)
+    if not repository.exists(location.child("forecasts")):
+        return []
+    return score_due(location, _contest(location, settings), times, days_back)
 
 
 def verification(region: Region, settings: Settings) -> dict[str, Any]:
@@ -49,9 +74,9 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
     location = settings.location(region.name)
     if not repository.exists(location.child("forecasts")):
         return {"region": region.name, "scans": _scans(region, settings), "issues": 0, "warm_up": 0, "missed": 0}
-    archive = open_archive(location.child("archive"))
-    forecasts = open_forecasts(location.child("forecasts"))
-    slots, held, done = read_slots(archive), records(forecasts), issued(forecasts)
+    contest = _contest(location, settings)
+    archive, done = contest.archive, contest.models
+    slots, held = read_slots(archive), records(contest.forecasts)
     missed = [isoformat(archive.timeline.time(int(slot))) for slot in slots.observed if int(slot) not in held]
     counts = {
         "region": region.name,
@@ -62,8 +87,7 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
         "withheld": len(held) - len(done),
         "rungs": dict(Counter(held[slot].rung for slot in done)),
     }
-    scores = summarise(assess(archive, forecasts, baselines(device(settings.device))), forecasts)
-    scores |= _beside_shadow(archive, forecasts, settings, location)
+    scores = summarise(assess(contest), contest.forecasts) | _beside_shadow(contest, location)
     return counts | {"missed": len(missed), "missed_times": missed, "models": sorted(set(done.values()))} | scores
 
 
@@ -75,13 +99,25 @@ def _warm_up(region: Region, archive: Archive, held: Mapping[int, Record]) -> in
     return sum(not inputs(archive, advection, slot) for slot, record in held.items() if record.rung == PERSISTENCE)
 
 
-def _beside_shadow(archive: Archive, forecasts: Forecasts, settings: Settings, location: Location) -> dict[str, Any]:
+def _contest(location: Location, settings: Settings) -> Contest:
+    archive, forecasts = open_archive(location.child("archive")), open_forecasts(location.child("forecasts"))
+    return contest_at(location, archive, forecasts, Advection(device(settings.device)))
+
+
+def _try_to_score(region: Region, settings: Settings, times: Collection[datetime]) -> None:
+    try:
+        score(region, settings, times)
+    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError, IcechunkError) as error:
+        log.error("scoring failed", region=region.name, reason=str(error))
+
+
+def _beside_shadow(contest: Contest, location: Location) -> dict[str, Any]:
     if not repository.exists(location.child("shadow")):
         return {}
     shadow = open_forecasts(location.child("shadow"))
     if not (made := of_newest_model(shadow)):
         return {}
-    scores = summarise(assess(archive, forecasts, baselines(device(settings.device)), shadow), forecasts)
+    scores = summarise(assess(replace(contest, shadow=shadow)), contest.forecasts)
     return {"shadow": {"model": next(iter(made.values())), "issues": len(made)} | scores}
 
 

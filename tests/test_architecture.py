@@ -27,6 +27,7 @@ RANKS = {
     "nowcast.training": 3,
     "nowcast.registry": 3,
     "nowcast.gate": 3,
+    "nowcast.skill": 3,
     "nowcast.champion": 3.5,
     "nowcast.roster": 3.7,
     "nowcast.ladder": 2.5,
@@ -41,6 +42,7 @@ RANKS = {
     "nowcast.region": 4,
     "nowcast.logs": 4,
     "nowcast.access": 4,
+    "nowcast.score": 4.2,
     "nowcast.evaluation": 4.5,
     "nowcast.replay": 4.5,
     "nowcast.watch": 4,
@@ -70,7 +72,7 @@ ONLY_IN = {
 }
 """Third party -> the modules that may import it at all. The command line may import torch inside a function."""
 
-WITHOUT_TORCH = ("nowcast.ingest", "nowcast.assess")
+WITHOUT_TORCH = ("nowcast.ingest", "nowcast.assess", "nowcast.score", "nowcast.skill")
 MEDIAN_FUNCTION, MEDIAN_FILE, LONGEST_FILE = 14, 130, 450
 RADAR_SUFFIXES = {".h5", ".hf5", ".hdf", ".hdf5", ".nc", ".grib2", ".tif", ".tiff", ".pgm", ".gif", ".bin", ".npz"}
 PICTURE_SUFFIXES = {".png", ".gif"}

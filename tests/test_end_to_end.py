@@ -59,7 +59,7 @@ def test_replay_issues_one_nowcast_per_scan_and_scores_all_methods(event: Path, 
     assert summary["rungs"] == {"persistence": 1, "champion": 15}
     counted = {name: summary["pixels"][name]["5"] for name in summary["pixels"]}
     assert len(set(counted.values())) == 1, counted
-    assert set(summary["csi"]) == {"persistence", "advection", "convlstm"}
+    assert set(summary["csi"]) == {"served", "persistence", "advection"}
     assert summary["csi"]["advection"]["0.1"]["30"] > summary["csi"]["persistence"]["0.1"]["30"]
     again = replay(event, tmp_path / "store")
     assert again["files"] == {"duplicate": 16}

@@ -143,12 +143,12 @@ def test_a_shadow_issues_beside_the_champion_and_is_verified_on_the_same_pixels(
     fields[:, made[4].radar_coverage == 0] = np.nan
     np.testing.assert_allclose(read_rain_rate(kept, FIRST + 4), fields, atol=0.0051)
     scores = verification(here.region, here.settings)
-    assert set(scores["csi"]) == {"persistence", "advection", "tiny"}
+    assert set(scores["csi"]) == {"served", "persistence", "advection"}
     beside = scores["shadow"]
     assert (beside["model"], beside["issues"]) == (here.two, 3)
-    assert set(beside["csi"]) == {"persistence", "advection", "tiny", "shadow"}
-    assert beside["pixels"]["shadow"] == beside["pixels"]["tiny"]
-    assert beside["pixels"]["tiny"]["5"] < scores["pixels"]["tiny"]["5"]
+    assert set(beside["csi"]) == {"served", "persistence", "advection", "shadow"}
+    assert beside["pixels"]["shadow"] == beside["pixels"]["served"]
+    assert beside["pixels"]["served"]["5"] < scores["pixels"]["served"]["5"]
 
 
 def test_a_shadow_that_fails_stops_nothing_and_is_logged_once(here: Home) -> None:

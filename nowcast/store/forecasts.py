@@ -1,6 +1,6 @@
 """The forecast store: every nowcast of a region in the slot of its initial time, whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -28,7 +28,6 @@ from nowcast.store.template import (
     lay_out,
 )
 
-RAIN_RATE_STEP = 0.01
 RAIN_RATE_MISSING = 65535
 PROBABILITY_MISSING = 255
 NO_RUNG = "none"
@@ -152,10 +151,42 @@ def records(forecasts: Forecasts) -> dict[int, Record]:
 
 def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
     """Rain rates [mm h-1] of one nowcast, (lead_time, y, x), NaN where there is no forecast."""
-    stored = np.asarray(array(repository.read(forecasts.repository), "rain_rate")[slot])
-    rain_rate = stored.astype(np.float32) * np.float32(RAIN_RATE_STEP)
-    rain_rate[stored == RAIN_RATE_MISSING] = np.nan
-    return rain_rate
+    return unpacked(np.asarray(array(repository.read(forecasts.repository), "rain_rate")[slot]), RAIN_RATE_MISSING)
+
+
+def lead_by_lead(forecasts: Forecasts, slot: int, leads: range) -> Iterator[tuple[FloatField, FloatField | None]]:
+    """Rain rates [mm h-1] (y, x) and probabilities (threshold, y, x), None without thresholds, of one nowcast.
+
+    Lead 1 is the first after the slot. Fields are unpacked one by one to spare memory.
+    """
+    group, part = repository.read(forecasts.repository), slice(leads.start - 1, leads.stop - 1)
+    rain = np.asarray(array(group, "rain_rate")[slot, part])
+    chances = np.asarray(array(group, "probability")[slot, part]) if forecasts.thresholds else None
+    for k, field in enumerate(rain):
+        chance = None if chances is None else unpacked(chances[k], PROBABILITY_MISSING)
+        yield unpacked(field, RAIN_RATE_MISSING), chance
+
+
+def rungs(forecasts: Forecasts) -> list[str]:
+    """The rung of the fallback ladder that each slot's nowcast is from; empty texts in a store that keeps none."""
+    group = repository.read(forecasts.repository)
+    if "rung" not in group:
+        return [""] * array(group, "status").shape[0]
+    return [str(rung) for rung in np.asarray(array(group, "rung")[:])]
+
+
+def as_kept(rain_rate: FloatField) -> FloatField:
+    """A field [mm h-1] (y, x) in the hundredths that the store would give back."""
+    steps = np.empty((1, *rain_rate.shape), np.uint16)
+    packed(rain_rate[None], steps, RAIN_RATE_MISSING)
+    return unpacked(steps[0], RAIN_RATE_MISSING)
+
+
+def unpacked(stored: NDArray[Any], missing: int) -> FloatField:
+    """Values from whole hundredths, NaN for `missing`."""
+    values = stored.astype(np.float32) * np.float32(0.01)
+    values[stored == missing] = np.nan
+    return values
 
 
 def packed(values: FloatField, into: NDArray[Any], missing: int) -> None:

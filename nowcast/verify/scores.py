@@ -3,10 +3,12 @@
 docs/evaluation.md has each formula with its source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from nowcast.verify import scores_chances
 from nowcast.verify.part import Counts, ratio
 from nowcast.verify.spatial import Spatial
 from nowcast.verify.statistics import Assessment, Sums
@@ -92,7 +94,12 @@ def rapsd_ratio(sums: Sums) -> Counts:
     return ratio(spatial.forecast_power, spatial.observed_power)
 
 
-BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias, "hss": hss}
+def brier(sums: Sums) -> Counts:
+    """Mean squared error of the probabilities, (lead, threshold); undefined where none were scored."""
+    return np.full(sums.hits.shape, np.nan) if sums.chances is None else scores_chances.brier(sums.chances)
+
+
+BY_THRESHOLD = {"csi": csi, "pod": pod, "far": far, "frequency_bias": frequency_bias, "hss": hss, "brier": brier}
 BY_LEAD = {
     "mean_absolute_error": mean_absolute_error,
     "mean_error": mean_error,
@@ -100,8 +107,22 @@ BY_LEAD = {
     "correlation": correlation,
 }
 
+COUNTED: dict[str, Callable[[Sums], Counts]] = {"cases": lambda sums: sums.cases, "pixels": lambda sums: sums.pixels}
+
 Table = dict[str, dict[str, float | None]]
 """Threshold [mm h-1] -> lead [min] -> score; None where undefined."""
+
+
+def summary(assessment: Assessment, minutes: Sequence[float]) -> dict[str, Any]:
+    """Scores as plain numbers: score -> method -> threshold [mm h-1] -> lead [min], errors, cases and pixels without
+    threshold; None where undefined."""
+    made: dict[str, Any] = {
+        score: {name: table(sums, formula(sums), minutes) for name, sums in assessment.items()}
+        for score, formula in BY_THRESHOLD.items()
+    }
+    for score, line in (BY_LEAD | COUNTED).items():
+        made[score] = {name: labelled(minutes, line(sums)) for name, sums in assessment.items()}
+    return made
 
 
 def table(sums: Sums, values: Counts, minutes: Sequence[float]) -> Table:
@@ -110,8 +131,8 @@ def table(sums: Sums, values: Counts, minutes: Sequence[float]) -> Table:
 
 
 def labelled(minutes: Sequence[float], values: Counts) -> dict[str, float | None]:
-    """Lead [min] -> score, rounded to four places; None where it is not finite."""
-    return {f"{minute:g}": plain(value, 4) for minute, value in zip(minutes, values, strict=True)}
+    """Lead [min] -> score, rounded to seven places; None where it is not finite."""
+    return {f"{minute:g}": plain(value, 7) for minute, value in zip(minutes, values, strict=True)}
 
 
 def plain(value: float, digits: int = 5) -> float | None:

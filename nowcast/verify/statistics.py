@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nowcast.core.types import BoolField, FloatField
-from nowcast.verify.chances import Chances
+from nowcast.verify.chances import Chances, compare_chances, no_chances
 from nowcast.verify.ensemble import Members
 from nowcast.verify.part import Counts, Part, at_lead, inner
 from nowcast.verify.spatial import Spatial, compare_spatially, no_spatial
@@ -96,17 +96,37 @@ def compare_at(
     leads: int,
     thresholds: Sequence[float],
     spatial: bool = False,
+    chances: Mapping[str, FloatField] | None = None,
 ) -> Assessment:
     """Sums per method at one lead of `leads`; forecasts, observed and coverage are (y, x).
 
     A pixel counts where it was observed and every method made a forecast. `spatial` asks for the costly sums as well.
+    With `chances`, probabilities (threshold, y, x) by method, those are scored too; a method without any is sure of its
+    forecast.
     """
-    mask = coverage & np.logical_and.reduce([np.isfinite(field) for field in forecasts.values()])
+    fields = [*forecasts.values(), *(field for stack in (chances or {}).values() for field in stack)]
+    mask = coverage & np.logical_and.reduce([np.isfinite(field) for field in fields])
     sums = {name: compare(field, observed, mask, lead, leads, thresholds) for name, field in forecasts.items()}
+    if chances is not None:
+        scored = {
+            name: compare_chances(stack, observed, mask, lead, leads, thresholds) for name, stack in chances.items()
+        }
+        sums = {name: replace(one, chances=scored.get(name) or certain(one)) for name, one in sums.items()}
     if not spatial:
         return sums
     extents = compare_spatially(forecasts, observed, mask, lead, leads, thresholds)
     return {name: replace(one, spatial=extents[name]) for name, one in sums.items()}
+
+
+def certain(sums: Sums) -> Chances:
+    """The sums of a forecast that is sure of itself: every probability is 0 or 1, the CRPS is the absolute error."""
+    wet = sums.hits + sums.false_alarms
+    none = no_chances(len(sums.pixels), sums.thresholds)
+    pixels, probability, events = (np.zeros_like(none.bin_pixels) for _ in range(3))
+    pixels[..., 0], events[..., 0] = sums.pixels[:, None] - wet, sums.misses
+    pixels[..., -1], probability[..., -1], events[..., -1] = wet, wet, sums.hits
+    errors = sums.misses + sums.false_alarms
+    return Chances(sums.thresholds, errors, wet, pixels, probability, events, sums.absolute_error)
 
 
 def merged(one: Assessment, other: Assessment) -> Assessment:
