@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from nowcast.issue import device
+from nowcast.desk import device
 from nowcast.retrain import Retrained, Retraining
 from nowcast.retrain import retrain as run_retraining
 from nowcast.settings import Settings

@@ -79,7 +79,8 @@ def ingest(folder: Path, region: RegionName, store: Store = None, as_json: Json 
 @app.command()
 def issue(region: RegionName, store: Store = None, as_json: Json = False) -> None:
     """Issue every nowcast that is due, in this process."""
-    from nowcast.issue import desk, issue_due
+    from nowcast.desk import desk
+    from nowcast.issue import issue_due
 
     with usage():
         made = issue_due(desk(*settings_for(region, store)), datetime.now(UTC))

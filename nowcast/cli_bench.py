@@ -47,7 +47,7 @@ def moving_mnist(
 
     Started again with the same --out, training goes on where it stopped.
     """
-    from nowcast.issue import device as resolved
+    from nowcast.desk import device as resolved
     from nowcast.training.paper_bench import Recipe
     from nowcast.training.paper_table import Budget
     from nowcast.training.paper_table import bench as run

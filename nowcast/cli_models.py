@@ -36,7 +36,7 @@ def retrain(
     Being refused is an answer as well: the exit code is 0.
     """
     from nowcast import retrain as use_case
-    from nowcast.issue import device as chosen
+    from nowcast.desk import device as chosen
     from nowcast.training.loop import TrainConfig
 
     with usage():

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from nowcast.champion import SHIPPED_WEIGHTS
-from nowcast.issue import device
+from nowcast.desk import device
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.settings import Settings
 

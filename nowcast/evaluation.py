@@ -14,8 +14,8 @@ from nowcast.core.grid import Grid
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Frames
 from nowcast.core.types import Sampling
+from nowcast.desk import device, nowcaster
 from nowcast.evaluation_event import LEADS, SCANS_IN, Skipped, gather
-from nowcast.issue import device, nowcaster
 from nowcast.models.pysteps_peers import EXTRAPOLATORS, PystepsPeer
 from nowcast.settings import Region
 from nowcast.store.archive import Archive, read_frames

@@ -1,49 +1,42 @@
 """Second use case: every archived scan gets a nowcast, exactly one, whole, on the best rung that holds."""
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
-import torch
 from icechunk import IcechunkError
 
-from nowcast.champion import SHIPPED_WEIGHTS
-from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import FlagField, FloatField
-from nowcast.forecast import FEWEST_SCANS, at_leisure, forecast_from, inputs
+from nowcast.desk import Desk, Members, desk_of, device
+from nowcast.forecast import FEWEST_SCANS, inputs, members_from, outlooks_from
 from nowcast.ladder import FAILURES, Benched, Step, deadline, descend
-from nowcast.models.baselines import Advection, Persistence
-from nowcast.models.checkpoint import load_checkpoint
-from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.neighbourhood import exceedance
+from nowcast.models.outlook import Outlook
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
 from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, refresh, rolling, rungs
 from nowcast.settings import Region, Settings
-from nowcast.sight import Sight, view
-from nowcast.store import repository
-from nowcast.store.archive import Archive, open_archive, read_frames, read_slots
+from nowcast.sight import view
+from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.store.forecasts import (
     NO_RUNG,
     Forecasts,
-    create_forecasts,
-    open_to_publish,
     publish,
     records,
     withhold,
 )
-from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_NEVER
 
 log = structlog.get_logger()
+
+
+def at_leisure() -> None:
+    """No deadline."""
 
 
 class Start(NamedTuple):
@@ -57,121 +50,10 @@ class Start(NamedTuple):
     unmoved: str
 
 
-def no_verdict(model_id: str) -> str:
-    """Nothing speaks against any model."""
-    return ""
-
-
-@dataclass
-class Desk:
-    """A region's warm methods with their state; everything but the weights can be rebuilt from the archive.
-
-    `verdict` says why a model should rest for now, empty when it need not. `stand_in` is why models are out of reach
-    and simpler methods stand in for them, empty when they do not. `clock` gives seconds.
-    """
-
-    region: Region
-    location: Location
-    roster: Roster
-    verdict: Callable[[str], str] = no_verdict
-    stand_in: str = ""
-    clock: Callable[[], float] = time.monotonic
-    sight: Sight = field(default_factory=Sight)
-    _archive: Archive | None = field(default=None, init=False)
-    _stores: dict[str, Forecasts] = field(default_factory=dict, init=False)
-
-    @property
-    def archive(self) -> Archive | None:
-        """The region's archive, None until its first scan."""
-        if self._archive is None and repository.exists(self.location.child("archive")):
-            self._archive = open_archive(self.location.child("archive"))
-        return self._archive
-
-    def forecasts(self, archive: Archive) -> Forecasts:
-        """The region's forecast store, laid out like its archive when there is none yet."""
-        region = self.region
-        if "forecasts" not in self._stores:
-            self._stores["forecasts"] = kept = self._store("forecasts", archive, region.leads, region.thresholds)
-            _compare_settings(region, kept)
-        return self._stores["forecasts"]
-
-    def beside(self, name: str, archive: Archive) -> Forecasts:
-        """Where `advection` or the `shadow` keeps its nowcasts, with the leads of the region's forecasts.
-
-        Advection's are without probabilities.
-        """
-        like = self.forecasts(archive)
-        if name not in self._stores:
-            thresholds = () if name == ADVECTION else like.thresholds
-            self._stores[name] = self._store(name, archive, len(like.lead_times), thresholds)
-        return self._stores[name]
-
-    def _store(self, name: str, archive: Archive, leads: int, thresholds: tuple[float, ...]) -> Forecasts:
-        where = self.location.child(name)
-        if repository.exists(where):
-            return open_to_publish(where)
-        return create_forecasts(where, archive.grid, archive.timeline, leads, thresholds)
-
-
-def _compare_settings(region: Region, forecasts: Forecasts) -> None:
-    """A store's layout outlives the settings it was made with; the log says when they have come to differ."""
-    held = len(forecasts.lead_times), forecasts.thresholds
-    if held != (region.leads, region.thresholds):
-        log.warning("store keeps its own leads and thresholds", region=region.name, leads=held[0], thresholds=held[1])
-
-
-def device(setting: str) -> str:
-    """cpu or cuda; "auto" takes a GPU when there is one."""
-    if setting != "auto":
-        return setting
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def checkpoint_path(region: Region) -> Path:
-    """The weights the region's `model` setting names."""
-    return SHIPPED_WEIGHTS if region.model == "default" else Path(region.model)
-
-
-def nowcaster(region: Region, on: str) -> Nowcaster[Any]:
-    """The method the region's `model` setting names, on a device; ValueError or OSError when it cannot be loaded."""
-    if region.model == PERSISTENCE:
-        return Persistence()
-    if region.model == ADVECTION:
-        return Advection(on)
-    return ConvLSTM(load_checkpoint(checkpoint_path(region)), on)
-
-
-def desk(region: Region, settings: Settings) -> Desk:
-    """A region's desk under these settings. A method that the region names itself is loaded; the registry's models are
-    when their turn comes. ValueError or OSError when that method cannot be loaded."""
-    roster = Roster(settings.models(region.name), region.model, device(settings.device))
-    if region.model != "default":
-        roster.warm[region.model] = Rolling(nowcaster(region, roster.device))
-    return Desk(region, settings.location(region.name), roster)
-
-
-def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
-    """The method of the highest rung that can be loaded, by the registry as it is now."""
-    refresh(desk.roster)
-    for _, name in rungs(desk.roster):
-        try:
-            return rolling(desk.roster, name, archive.sampling)
-        except (ValueError, OSError):
-            continue
-    return None
-
-
-def strangeness(method: Nowcaster[Any], archive: Archive) -> str:
-    """How the archive is unlike what the method was trained on; empty when alike or nothing was learned."""
-    if not isinstance(method, ConvLSTM):
-        return ""
-    return method.training.strangeness(archive.sampling)
-
-
 def issue_without_actor(region: Region, settings: Settings, reason: str, now: datetime) -> list[Nowcast]:
     """Issue what is due by the rungs that need no model, in this process; `reason` says why no model can be asked."""
     roster = Roster(settings.models(region.name), region.model, device(settings.device))
-    return issue_due(Desk(region, settings.location(region.name), roster, stand_in=reason), now)
+    return issue_due(desk_of(region, settings, roster, reason), now)
 
 
 def due(archive: Archive, forecasts: Forecasts) -> list[int]:
@@ -221,7 +103,15 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
     is_new = publish(forecasts, nowcast, now)
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
     _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
+    if is_new:
+        desk.aftermath(nowcast, _members(desk, archive, nowcast, slot), now)
     return nowcast if is_new else None
+
+
+def _members(desk: Desk, archive: Archive, nowcast: Nowcast, slot: int) -> Members:
+    """Members by the method that made a nowcast, from when they are first asked for."""
+    made_by = next(warm for warm in desk.roster.warm.values() if warm.nowcaster.model_id == nowcast.model)
+    yield from members_from(archive, made_by, slot, len(nowcast.lead_times), desk.region.members)
 
 
 def _start(desk: Desk, archive: Archive, slot: int) -> Start:
@@ -292,22 +182,47 @@ def make(
     Raises ValueError when there are too few scans, ImplausibleForecast when they cannot lead to what comes out, and
     whatever `tick`, called before each lead, raises.
     """
-    lead_times = forecasts.lead_times
     used = inputs(archive, rolling, start.slot)
     if not used:
         raise ValueError("too few scans")
-    rain_rate = forecast_from(archive, rolling, start.slot, len(lead_times), tick)
-    check_forecast(rain_rate, start.rain_rate)
-    rain_rate[:, start.radar_coverage == RADAR_NEVER] = np.nan
+    fields = _fields(outlooks_from(archive, rolling, start.slot, len(forecasts.lead_times)), forecasts, start, tick)
+    check_forecast(fields.rain_rate, start.rain_rate)
     init_time = archive.timeline.time(start.slot)
     return Nowcast(
         init_time=init_time,
-        lead_times=lead_times,
-        rain_rate=rain_rate,
+        lead_times=forecasts.lead_times,
         grid=archive.grid,
         model=rolling.nowcaster.model_id,
         scan_ids=used,
         input_age=now - init_time,
-        probability=exceedance(rain_rate, lead_times, forecasts.thresholds, archive.grid.spacing_km),
         radar_coverage=start.radar_coverage,
+        **fields._asdict(),
     )
+
+
+class Fields(NamedTuple):
+    """What the fields of a Nowcast are called there, each (lead, y, x)."""
+
+    rain_rate: FloatField
+    probability: dict[float, FloatField]
+    quantile: dict[float, FloatField]
+
+
+def _fields(outlooks: Iterator[Outlook], forecasts: Forecasts, start: Start, tick: Callable[[], None]) -> Fields:
+    """The fields that a store keeps, NaN where no radar looks."""
+    never = start.radar_coverage == RADAR_NEVER
+    shape = len(forecasts.lead_times), *forecasts.grid.shape
+    rain_rate = np.empty(shape, np.float32)
+    probability = {threshold: np.empty_like(rain_rate) for threshold in forecasts.thresholds}
+    quantile = {share: np.empty_like(rain_rate) for share in forecasts.quantiles}
+    tick()
+    for lead, outlook in enumerate(outlooks):
+        rain_rate[lead] = outlook.rain_rate
+        for threshold, chances in probability.items():
+            chances[lead] = outlook.chance(threshold)
+        for share, rates in quantile.items():
+            rates[lead] = outlook.quantile(share)
+        tick()
+    for field in (rain_rate, *probability.values(), *quantile.values()):
+        field[:, never] = np.nan
+    return Fields(rain_rate, probability, quantile)

@@ -12,9 +12,10 @@ from icechunk import IcechunkError
 from nowcast.assess import Contest, assess, of_newest_model, summarise
 from nowcast.assess import contest as contest_at
 from nowcast.core.timeline import isoformat
+from nowcast.desk import desk, device
 from nowcast.forecast import inputs
 from nowcast.ingest import Ingested, Outcome, ingest, intake
-from nowcast.issue import desk, device, issue_due
+from nowcast.issue import issue_due
 from nowcast.models.baselines import Advection
 from nowcast.models.rollout import Rolling
 from nowcast.roster import PERSISTENCE

@@ -76,7 +76,13 @@ class Region(BaseModel):
     )
     box: Box | None = Field(None, description="keep only this part of each scan")
     leads: int = Field(12, ge=1, le=144, description="nowcast steps, one cadence each")
-    thresholds: tuple[float, ...] = Field((0.1, 1.0, 5.0), description="mm h-1 of probabilities and scores")
+    thresholds: tuple[float, ...] = Field(
+        (0.1, 0.5, 1.0, 2.0, 5.0, 10.0), description="mm h-1 of probabilities and scores"
+    )
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.1, 0.5, 0.9), description="of the rain rate, kept with every nowcast"
+    )
+    members: int = Field(24, ge=2, le=200, description="of the ensemble that catchments are judged by")
     model: str = Field(
         "default",
         description="default (the champion of the region's registry, the shipped weights before there is one), "

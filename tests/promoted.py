@@ -9,7 +9,8 @@ from models_at_hand import registered
 from nowcast import registry
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import Timeline
-from nowcast.issue import Desk, desk, issue_due
+from nowcast.desk import Desk, desk
+from nowcast.issue import issue_due
 from nowcast.settings import Region, Settings
 from nowcast.sources.synthetic import Storm
 from nowcast.store.archive import Archive, append, create_archive

@@ -37,7 +37,8 @@ RANKS = {
     "nowcast.points": 2.5,
     "nowcast.settings": 3,
     "nowcast.ingest": 4,
-    "nowcast.issue": 4,
+    "nowcast.desk": 4.1,
+    "nowcast.issue": 4.2,
     "nowcast.assess": 4,
     "nowcast.region": 4,
     "nowcast.logs": 4,
@@ -62,7 +63,7 @@ RANKS = {
 LOWEST_IMPORTER_OF_SETTINGS = 4
 
 COMMAND_LINE = ("nowcast.cli", "nowcast.demo", "nowcast.__main__")
-TORCH = ("nowcast.models", "nowcast.training", "nowcast.serving", "nowcast.issue", "nowcast.retrain")
+TORCH = ("nowcast.models", "nowcast.training", "nowcast.serving", "nowcast.desk", "nowcast.issue", "nowcast.retrain")
 
 ONLY_IN = {
     "prefect": ("flows",),

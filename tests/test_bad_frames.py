@@ -12,7 +12,8 @@ from radar import RADAR, needs_radar
 from nowcast.core.rain import NO_ECHO
 from nowcast.core.scan import Nowcast, Scan
 from nowcast.core.timeline import Timeline
-from nowcast.issue import desk, issue_due
+from nowcast.desk import desk
+from nowcast.issue import issue_due
 from nowcast.replay import verification
 from nowcast.settings import Region, Settings
 from nowcast.sources import decode

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from nowcast.core.scan import Nowcast, Scan
+from nowcast.desk import Desk, desk
 from nowcast.ingest import Outcome, ingest, intake
-from nowcast.issue import Desk, desk, issue_due
+from nowcast.issue import issue_due
 from nowcast.settings import Region, Settings
 from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm

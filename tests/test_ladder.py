@@ -18,7 +18,8 @@ from storms import TINY
 from nowcast import registry
 from nowcast.core.scan import RUNGS, Nowcast
 from nowcast.core.types import USUAL, FloatField
-from nowcast.issue import Desk, issue_due
+from nowcast.desk import Desk
+from nowcast.issue import issue_due
 from nowcast.ladder import Step, TooLate, deadline, descend
 from nowcast.models.baselines import Persistence
 from nowcast.models.checkpoint import Training, save_checkpoint

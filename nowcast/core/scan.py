@@ -104,7 +104,8 @@ class Frames:
 class Nowcast:
     """What will fall: `rain_rate` [mm h-1], shape (lead_time, y, x), NaN where no forecast is possible.
 
-    `probability` maps a threshold [mm h-1] to P(rain_rate >= threshold), same shape, NaN alike.
+    `probability` maps a threshold [mm h-1] to P(rain_rate >= threshold), `quantile` a share to the rain rate [mm h-1]
+    that is not exceeded with that chance; same shape, NaN alike.
     `model` names who made it, `scan_ids` the scans it used, newest last. `rung` is the step of the fallback ladder that
     it stands on, `reason` why those above were passed, empty when none was. `radar_coverage` (y, x), where given, is 0
     where no radar has looked for a day, 1 where none looks now, 2 where the newest scan observed.
@@ -118,6 +119,7 @@ class Nowcast:
     scan_ids: tuple[bytes, ...]
     input_age: timedelta = timedelta(0)
     probability: Mapping[float, FloatField] = field(default_factory=dict)
+    quantile: Mapping[float, FloatField] = field(default_factory=dict)
     rung: str = RUNGS[0]
     reason: str = ""
     radar_coverage: FlagField | None = None
@@ -140,3 +142,8 @@ class Nowcast:
                 raise ValueError(f"probability at {threshold} is {chance.shape}, not {expected}")
             if np.any(chance < 0) or np.any(chance > 1):
                 raise ValueError(f"probability at {threshold} is outside 0 .. 1")
+        for share, rain_rate in self.quantile.items():
+            if rain_rate.shape != expected or not 0 < share < 1:
+                raise ValueError(f"quantile at {share} is {rain_rate.shape}, not {expected}")
+            if np.any(np.isinf(rain_rate)) or np.any(rain_rate < 0):
+                raise ValueError(f"quantile at {share} holds infinite or negative rain rates")

@@ -1,7 +1,7 @@
 """Logits turned into chances that come true as often as they say.
 
-Platt's logistic regression (1999, Advances in Large Margin Classifiers) for each rate; slope and offset change with the
-logarithm of the lead time.
+Logistic regression (Platt 1999, Advances in Large Margin Classifiers) for each rate, on the logit and on how much more
+of the scene was observed above the rate than is forecast on average; all change with the logarithm of the lead time.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nowcast.models.exceedance import RATES, falling
+from nowcast.models.exceedance import RATES, falling, levels
 
 USUAL_MINUTES = 30.0
 MOST = 15.0
 """Logits beyond this say no more."""
 
-RIDGE = 0.05
-"""Pull of slope and offset towards 1 and 0, beside the mean loss per event pixel."""
+LEAST_SHARE = 1e-4
+"""Added to shares of the scene before they are compared: below this they are chance."""
+
+RIDGE = 0.1
+"""Pull towards the chances as they are, beside the mean loss per event pixel: few events teach little."""
 
 LONGEST = 90.0
-"""Minutes beyond which slope and offset stay as they are: longer leads have been seen at few radars."""
+"""Minutes beyond which nothing changes any more: longer leads have been seen at few radars."""
 
 Line = tuple[float, float]
 """Value at USUAL_MINUTES and its growth per factor e of lead time."""
@@ -30,63 +33,74 @@ Line = tuple[float, float]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slope and offset per rate of RATES."""
+    """Per rate of RATES the slope on the logit, the offset, and the weight of the scene; as it is, nothing changes."""
 
     slope: tuple[Line, ...] = ((1.0, 0.0),) * len(RATES)
     offset: tuple[Line, ...] = ((0.0, 0.0),) * len(RATES)
+    scene: tuple[Line, ...] = ((0.0, 0.0),) * len(RATES)
 
     def __post_init__(self) -> None:
-        if not len(self.slope) == len(self.offset) == len(RATES):
-            raise ValueError(f"{len(self.slope)} slopes and {len(self.offset)} offsets for {len(RATES)} rates")
+        if {len(self.slope), len(self.offset), len(self.scene)} != {len(RATES)}:
+            raise ValueError(f"{len(self.slope)} slopes, {len(self.offset)} offsets for {len(RATES)} rates")
 
-    def calibrated(self, margins: Tensor, minutes: float) -> Tensor:
-        """Margins (b, k, y, x) after so many minutes, falling along k."""
-        slope, offset = (
-            margins.new_tensor([_at(line, minutes) for line in lines])[:, None, None]
-            for lines in (self.slope, self.offset)
+    def calibrated(self, margins: Tensor, minutes: float, observed: Tensor) -> Tensor:
+        """Margins (b, k, y, x) after so many minutes, falling along k; `observed` (k,) as of `shares`."""
+        growth = float(_growth(torch.tensor(minutes)))
+        slope, offset, scene = (
+            margins.new_tensor([at + growth * rise for at, rise in lines])[:, None, None]
+            for lines in (self.slope, self.offset, self.scene)
         )
-        return falling(slope * margins.clamp(-MOST, MOST) + offset)
+        excess = scene_excess(observed, torch.sigmoid(margins).mean(dim=(0, 2, 3)))[:, None, None]
+        return falling(slope * margins.clamp(-MOST, MOST) + offset + scene * excess)
 
 
 class Sample(NamedTuple):
-    """Margins (n, k), lead time [min] (n,), observed rain rate [mm h-1] (n,) and weight (n,) of n pixels."""
+    """Margins and `scene_excess` (n, k), lead time [min], observed rain rate [mm h-1] and weight, all (n,)."""
 
     margins: Tensor
     minutes: Tensor
+    excess: Tensor
     observed: Tensor
     weight: Tensor
+
+
+def shares(field: Tensor, coverage: Tensor) -> Tensor:
+    """Share of the covered pixels at or above each of RATES, (k,), of a normalised field (1, 1, y, x)."""
+    over = (field >= levels().to(field)) * coverage
+    return over.sum(dim=(0, 2, 3)) / coverage.sum().clamp(min=1.0)
+
+
+def scene_excess(observed: Tensor, forecast: Tensor) -> Tensor:
+    """How much more of the scene was observed above each rate than is forecast on average, as a logarithm."""
+    return torch.log((observed + LEAST_SHARE) / (forecast + LEAST_SHARE))
 
 
 def fitted(samples: Sequence[Sample]) -> Calibration:
     """The calibration that makes the observed likeliest, every sample counting the same."""
     parts = [sample._replace(weight=sample.weight / sample.weight.sum() / len(samples)) for sample in samples]
     sample = Sample(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
-    lines = [_fitted(sample, k) for k in range(len(RATES))]
-    return Calibration(tuple(slope for slope, _ in lines), tuple(offset for _, offset in lines))
+    slope, offset, scene = zip(*(_fitted(sample, k) for k in range(len(RATES))), strict=True)
+    return Calibration(slope, offset, scene)
 
 
-def _fitted(sample: Sample, k: int) -> tuple[Line, Line]:
-    margins, growth = sample.margins[:, k].clamp(-MOST, MOST), _growth(sample.minutes)
+def _fitted(sample: Sample, k: int) -> tuple[Line, Line, Line]:
+    margins, excess, growth = sample.margins[:, k].clamp(-MOST, MOST), sample.excess[:, k], _growth(sample.minutes)
+    terms = torch.stack([margins, growth * margins, torch.ones_like(growth), growth, excess, growth * excess])
     reached = (sample.observed >= RATES[k]).to(margins.dtype)
     events = (sample.weight * reached).sum().clamp(min=1e-6)
-    apart = torch.zeros(4, requires_grad=True)
+    apart = torch.zeros(len(terms), requires_grad=True)
     optimiser = torch.optim.LBFGS([apart], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        logits = (1 + apart[0] + apart[1] * growth) * margins + apart[2] + apart[3] * growth
-        wrong = binary_cross_entropy_with_logits(logits, reached, sample.weight, reduction="sum")
+        wrong = binary_cross_entropy_with_logits(margins + apart @ terms, reached, sample.weight, reduction="sum")
         total: Tensor = wrong / events + RIDGE * apart.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
-    a, b, c, d = apart.tolist()
-    return (1 + a, b), (c, d)
-
-
-def _at(line: Line, minutes: float) -> float:
-    return line[0] + line[1] * float(_growth(torch.tensor(minutes)))
+    a, b, c, d, e, f = apart.tolist()
+    return (1 + a, b), (c, d), (e, f)
 
 
 def _growth(minutes: Tensor) -> Tensor:

@@ -115,4 +115,6 @@ def _calibration(lines: Mapping[str, Any] | None) -> Calibration:
     """None gives the chances as they are."""
     if lines is None:
         return Calibration()
-    return Calibration(*(tuple((float(at), float(growth)) for at, growth in lines[key]) for key in ("slope", "offset")))
+    return Calibration(
+        *(tuple((float(at), float(growth)) for at, growth in lines[key]) for key in ("slope", "offset", "scene"))
+    )

@@ -7,6 +7,7 @@ import torch
 
 from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
 from nowcast.models.baselines import rain_rate_of
+from nowcast.models.calibration import shares
 from nowcast.models.checkpoint import Checkpoint
 from nowcast.models.coarse import block, joined, parted
 from nowcast.models.motion import steadied
@@ -63,11 +64,12 @@ class ConvLSTM:
         """Rain rates as of `forecast`, with calibrated chances."""
         steps = self.model.steps(state.recurrent)
         sampling = state.recurrent.sampling
+        observed = shares(state.recurrent.field, state.recurrent.coverage)
         while True:
             with torch.inference_mode():
                 step = next(steps)
                 rain_rate = rain_rate_of(*self.model.field(step, sampling))
-                margins = self.calibration.calibrated(step.margins, step.lead * sampling.minutes)
+                margins = self.calibration.calibrated(step.margins, step.lead * sampling.minutes, observed)
             yield Outlook(parted(rain_rate, state.block, state.shape), margins, state.block)
 
     def track(self, state: Warm) -> Track:

@@ -4,9 +4,9 @@ As in STEPS (Bowler et al. 2006, Q. J. R. Meteorol. Soc. 132; Seed et al. 2013, 
 each scale by a lead, as its autocorrelation decays along the motion, is what noise replaces.
 """
 
+import itertools
 from collections.abc import Iterator
 from itertools import pairwise
-import itertools
 
 import torch
 from torch import Tensor

@@ -13,7 +13,8 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
 from nowcast.core.timeline import isoformat
-from nowcast.issue import desk, issue_due, serving, strangeness
+from nowcast.desk import desk, serving, strangeness
+from nowcast.issue import issue_due
 from nowcast.logs import configure
 from nowcast.settings import Region, Settings
 

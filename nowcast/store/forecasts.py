@@ -1,6 +1,6 @@
 """The forecast store: every nowcast of a region in the slot of its initial time, whole or not at all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -43,7 +43,8 @@ class Forecasts:
     grid: Grid
     timeline: Timeline
     lead_times: tuple[timedelta, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[float, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
 
 class Record(NamedTuple):
@@ -58,7 +59,12 @@ class Record(NamedTuple):
 
 
 def create_forecasts(
-    location: Location, grid: Grid, timeline: Timeline, leads: int, thresholds: tuple[float, ...] = ()
+    location: Location,
+    grid: Grid,
+    timeline: Timeline,
+    leads: int,
+    thresholds: tuple[float, ...] = (),
+    quantiles: tuple[float, ...] = (),
 ) -> Forecasts:
     """A new, empty store for `leads` leads, one cadence apart; ValueError when one lies there already."""
     lead_times = tuple(timeline.cadence * (k + 1) for k in range(leads))
@@ -68,9 +74,9 @@ def create_forecasts(
     own = {"nowcast:start": isoformat(timeline.start), "nowcast:cadence_s": timeline.cadence.total_seconds()}
     created = repository.create(location)
     with repository.transaction(location, created, "layout") as group:
-        template = forecast_template(grid, (int(m) for m in minutes), thresholds)
+        template = forecast_template(grid, (int(m) for m in minutes), thresholds, quantiles)
         lay_out(group, template, group_attributes(grid, "precipitation nowcasts", own))
-    return Forecasts(location, created, grid, timeline, lead_times, thresholds)
+    return Forecasts(location, created, grid, timeline, lead_times, thresholds, quantiles)
 
 
 def open_forecasts(location: Location) -> Forecasts:
@@ -80,15 +86,18 @@ def open_forecasts(location: Location) -> Forecasts:
     attributes: Mapping[str, Any] = group.attrs
     timeline = Timeline(parse_time(attributes["nowcast:start"]), timedelta(seconds=attributes["nowcast:cadence_s"]))
     lead_times = tuple(timedelta(minutes=int(m)) for m in np.asarray(array(group, "lead_time")[:]))
-    thresholds = tuple(float(v) for v in np.asarray(array(group, "threshold")[:])) if "threshold" in group else ()
-    return Forecasts(location, opened, check_grid(group), timeline, lead_times, thresholds)
+    thresholds, quantiles = (
+        tuple(float(v) for v in np.asarray(array(group, name)[:])) if name in group else ()
+        for name in ("threshold", "quantile")
+    )
+    return Forecasts(location, opened, check_grid(group), timeline, lead_times, thresholds, quantiles)
 
 
 def open_to_publish(location: Location) -> Forecasts:
     """`open_forecasts`, with the arrays added that a store made by an earlier version lacks; its nowcasts stay."""
     forecasts = open_forecasts(location)
     minutes = (int(lead / timedelta(minutes=1)) for lead in forecasts.lead_times)
-    template = forecast_template(forecasts.grid, minutes, forecasts.thresholds)
+    template = forecast_template(forecasts.grid, minutes, forecasts.thresholds, forecasts.quantiles)
     if not all(name in repository.read(forecasts.repository) for name in template):
         with repository.transaction(location, forecasts.repository, "layout of a newer version") as group:
             lay_out(group, template, {})
@@ -107,6 +116,8 @@ def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
         raise ValueError(f"nowcast has leads {nowcast.lead_times}, the store {forecasts.lead_times}")
     if lacking := set(forecasts.thresholds) - set(nowcast.probability):
         raise ValueError(f"nowcast has no probability at {sorted(lacking)} mm/h, which the store keeps")
+    if lacking := set(forecasts.quantiles) - set(nowcast.quantile):
+        raise ValueError(f"nowcast has no quantile at {sorted(lacking)}, which the store keeps")
     slot = forecasts.timeline.slot(nowcast.init_time)
     message = f"nowcast {isoformat(nowcast.init_time)} by {nowcast.model}"
     with repository.transaction(forecasts.location, forecasts.repository, message) as group:
@@ -221,13 +232,13 @@ def _make_room(forecasts: Forecasts, group: zarr.Group, slot: int) -> None:
         array(group, "init_time")[size:] = forecasts.timeline.seconds(size, slot + 1)
 
 
-def _percent(forecasts: Forecasts, nowcast: Nowcast) -> NDArray[np.uint8]:
-    """(lead, threshold, y, x), as the store keeps probabilities."""
-    leads, *shape = nowcast.rain_rate.shape
-    percent = np.empty((leads, len(forecasts.thresholds), *shape), np.uint8)
-    for k, threshold in enumerate(forecasts.thresholds):
-        packed(nowcast.probability[threshold], percent[:, k], PROBABILITY_MISSING)
-    return percent
+def _layered(fields: Sequence[FloatField], missing: int, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    """Fields (lead, y, x) as (lead, field, y, x), as the store keeps them."""
+    leads, *shape = fields[0].shape
+    layers = np.empty((leads, len(fields), *shape), dtype)
+    for k, field in enumerate(fields):
+        packed(field, layers[:, k], missing)
+    return layers
 
 
 def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast, now: datetime) -> None:
@@ -235,7 +246,11 @@ def _write(forecasts: Forecasts, group: zarr.Group, slot: int, nowcast: Nowcast,
     packed(nowcast.rain_rate, rain_rate, RAIN_RATE_MISSING)
     array(group, "rain_rate")[slot] = rain_rate
     if forecasts.thresholds:
-        array(group, "probability")[slot] = _percent(forecasts, nowcast)
+        chances = [nowcast.probability[threshold] for threshold in forecasts.thresholds]
+        array(group, "probability")[slot] = _layered(chances, PROBABILITY_MISSING, np.uint8)
+    if forecasts.quantiles:
+        quantiles = [nowcast.quantile[share] for share in forecasts.quantiles]
+        array(group, "rain_rate_quantile")[slot] = _layered(quantiles, RAIN_RATE_MISSING, np.uint16)
     inputs = np.zeros((MOST_INPUTS, DIGEST), np.uint8)
     for row, scan_id in zip(inputs, nowcast.scan_ids[-MOST_INPUTS:], strict=False):
         row[:] = np.frombuffer(scan_id, np.uint8)

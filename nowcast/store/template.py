@@ -68,9 +68,11 @@ def archive_template(grid: Grid, quantity: Quantity) -> Template:
     }
 
 
-def forecast_template(grid: Grid, lead_minutes: Iterable[int], thresholds: Iterable[float]) -> Template:
+def forecast_template(
+    grid: Grid, lead_minutes: Iterable[int], thresholds: Iterable[float], quantiles: Iterable[float] = ()
+) -> Template:
     """The forecasts of one region: one slot per initial time, on an axis that starts empty."""
-    leads, levels = tuple(lead_minutes), tuple(thresholds)
+    leads, levels, shares = tuple(lead_minutes), tuple(thresholds), tuple(quantiles)
     tile = (min(grid.height, TILE), min(grid.width, TILE))
     lead_attributes = {"standard_name": "forecast_period", "units": "minutes", "axis": "Z"}
     template = {
@@ -109,6 +111,15 @@ def forecast_template(grid: Grid, lead_minutes: Iterable[int], thresholds: Itera
             (1, len(leads), len(levels), *tile),
             255,
             _PROBABILITY_PACKED,
+        )
+    if shares:
+        template["quantile"] = Variable(("quantile",), "float64", (len(shares),), 0.0, {"units": "1"}, shares)
+        template["rain_rate_quantile"] = Variable(
+            ("init_time", "lead_time", "quantile", "y", "x"),
+            "uint16",
+            (1, len(leads), len(shares), *tile),
+            65535,
+            _RAIN_RATE_PACKED | {"long_name": "rain rate that is not exceeded with this chance"},
         )
     return template
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from models_at_hand import drop_tensor
 
+from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.types import Sampling
-from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.checkpoint import Training, load_checkpoint, save_checkpoint
 from nowcast.models.rain_model import RainModel, RainModelConfig
 

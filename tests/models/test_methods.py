@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.types import Sampling
-from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.coarse import block, joined, parted

@@ -6,8 +6,8 @@ from itertools import islice
 import numpy as np
 import torch
 
+from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.scan import Frames
-from nowcast.issue import SHIPPED_WEIGHTS
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.motion import optical_flow, steadied
