@@ -12,6 +12,7 @@ from rich.table import Table
 
 from nowcast.cli_alerts import alerts, catchments, receiver
 from nowcast.cli_bench import bench
+from nowcast.cli_calibrate import calibrate
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
@@ -31,6 +32,7 @@ app.command()(alerts)
 app.command()(receiver)
 app.command()(skill)
 app.command()(train)
+app.command()(calibrate)
 app.command()(retrain)
 
 

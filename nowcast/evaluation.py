@@ -16,6 +16,7 @@ from nowcast.core.scan import Frames
 from nowcast.core.types import Sampling
 from nowcast.desk import device, nowcaster
 from nowcast.evaluation_event import LEADS, SCANS_IN, Skipped, gather
+from nowcast.forecast import stepped
 from nowcast.models.pysteps_peers import EXTRAPOLATORS, PystepsPeer
 from nowcast.settings import Region
 from nowcast.store.archive import Archive, read_frames
@@ -98,10 +99,7 @@ def rolled_out(method: Nowcaster[Any], name: str, frames: Frames, kept: Path) ->
 
     Gives the name of who made them: the method itself, of this `name`, or the one that stood in for it.
     """
-    state = None
-    for rain_rate, coverage in zip(frames.rain_rate, frames.coverage, strict=True):
-        state = method.observe(state, rain_rate, coverage, frames.sampling)
-    assert state is not None
+    state = stepped(method, frames)
     made_by, fields = method.attempt(state) if isinstance(method, PystepsPeer) else (name, method.forecast(state))
     for lead, field in zip(range(LEADS), fields, strict=False):
         np.save(_file(kept, name, lead), field)

@@ -1,17 +1,20 @@
 """What a method forecasts from a slot of an archive, and how good methods are over many slots."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nowcast.core.nowcaster import Nowcaster
+from nowcast.core.scan import Frames
 from nowcast.core.types import FloatField
 from nowcast.models.rollout import Rolling
 from nowcast.store.archive import Archive, read_frames, scan_ids
 from nowcast.verify.statistics import Assessment, compare_all, merged
+
+Item = TypeVar("Item")
 
 FEWEST_SCANS = 2
 """Motion cannot be seen in less."""
@@ -35,6 +38,21 @@ def state_at(archive: Archive, rolling: Rolling[Any], slot: int) -> Any:
     state = rolling.advance(slot, ids, lambda first, last: read_frames(archive, first, last))
     assert state is not None
     return state
+
+
+def stepped(method: Nowcaster[Any], frames: Frames) -> Any:
+    """The method's state after these frames alone, of which there must be one."""
+    state = None
+    for rain_rate, coverage in zip(frames.rain_rate, frames.coverage, strict=True):
+        state = method.observe(state, rain_rate, coverage, frames.sampling)
+    assert state is not None
+    return state
+
+
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, the first and the last among them, spread over all."""
+    places = np.linspace(0, len(items) - 1, min(most, len(items)))
+    return [items[place] for place in places.round().astype(int)]
 
 
 def evaluate(

@@ -53,6 +53,13 @@ class Calibration:
         excess = scene_excess(observed, torch.sigmoid(margins).mean(dim=(0, 2, 3)))[:, None, None]
         return falling(slope * margins.clamp(-MOST, MOST) + offset + scene * excess)
 
+    def of(self, sample: "Sample") -> Tensor:
+        """The calibrated margins (n, k) of a sample."""
+        growth, margins = _growth(sample.minutes)[:, None], sample.margins.clamp(-MOST, MOST)
+        lines = (sample.margins.new_tensor(each).T for each in (self.slope, self.offset, self.scene))
+        slope, offset, scene = (at + growth * rise for at, rise in lines)
+        return falling(slope * margins + offset + scene * sample.excess)
+
 
 class Sample(NamedTuple):
     """Margins and `scene_excess` (n, k), lead time [min], observed rain rate [mm h-1] and weight, all (n,)."""
@@ -73,6 +80,22 @@ def shares(field: Tensor, coverage: Tensor) -> Tensor:
 def scene_excess(observed: Tensor, forecast: Tensor) -> Tensor:
     """How much more of the scene was observed above each rate than is forecast on average, as a logarithm."""
     return torch.log((observed + LEAST_SHARE) / (forecast + LEAST_SHARE))
+
+
+class Losses(NamedTuple):
+    """Mean squared error of the chances and mean negative log likelihood, each per rate of RATES, (k,)."""
+
+    brier: Tensor
+    log_loss: Tensor
+
+
+def losses(calibration: Calibration, sample: Sample) -> Losses:
+    """How far the calibrated chances of a sample are from what was observed."""
+    margins = calibration.of(sample)
+    reached = (sample.observed[:, None] >= margins.new_tensor(RATES)).to(margins)
+    weight = (sample.weight / sample.weight.sum())[:, None]
+    wrong = binary_cross_entropy_with_logits(margins, reached, reduction="none")
+    return Losses((weight * (torch.sigmoid(margins) - reached).square()).sum(dim=0), (weight * wrong).sum(dim=0))
 
 
 def fitted(samples: Sequence[Sample]) -> Calibration:

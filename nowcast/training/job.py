@@ -10,12 +10,15 @@ import structlog
 import torch
 
 from nowcast.core.timeline import isoformat
-from nowcast.forecast import evaluate
+from nowcast.forecast import evaluate, evenly
 from nowcast.models.baselines import baselines
+from nowcast.models.calibration import Calibration, fitted
 from nowcast.models.checkpoint import Checkpoint, Training, save_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rain_model import RainModel
+from nowcast.models.track import HISTORY
 from nowcast.store.archive import Archive, read_frames, read_slots, uninterrupted
+from nowcast.training.calibrate import sample
 from nowcast.training.events import Event, event, variants
 from nowcast.training.loop import Report, TrainConfig, initial, train
 from nowcast.training.pixels import fit_pixels
@@ -28,6 +31,9 @@ log = structlog.get_logger()
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 FIRST = ".first.safetensors"
 """Suffix of the weights after the first fit."""
+
+CALIBRATED = 12
+"""Most starts that chances are calibrated on."""
 
 STRIDE = 4
 """A held-out nowcast is made from every fourth slot."""
@@ -141,11 +147,12 @@ def _log_tenths() -> Callable[[float, float], None]:
 def finish(
     parts: Parts, config: TrainConfig, held_out: Sequence[date], name: str, path: Path, model: RainModel, steps: int
 ) -> Checkpoint:
-    """Score a trained model on the held-out runs and write it to `path`."""
+    """Score a trained model on the held-out runs, calibrate its chances and write it to `path`."""
     model = model.drawn_back(config.trust)
     unscored = Checkpoint(name, model, "", _about(parts, config, held_out, steps))
     scored = replace(unscored.training, scores=score(parts, unscored, config.windows.leads))
-    made = save_checkpoint(path, name, model, scored)
+    calibration = calibrated(parts, ConvLSTM(unscored), config.windows.leads)
+    made = save_checkpoint(path, name, model, scored, calibration)
     for left in (path.with_suffix(FIRST), path.with_suffix(FIRST).with_suffix(".json")):
         left.unlink(missing_ok=True)
     return made
@@ -160,6 +167,29 @@ def score(parts: Parts, checkpoint: Checkpoint, leads: int) -> dict[str, Table]:
         starts = [slot for first, last in part.held_out for slot in range(first + 2 * STRIDE - 1, last, STRIDE)]
         totals = merged(totals, evaluate(archive, starts, methods, leads, THRESHOLDS))
     return csi_table(totals, [k + 1 for k in range(leads)])
+
+
+def calibrated(parts: Parts, method: ConvLSTM, leads: int) -> Calibration:
+    """A calibration on starts in the held-out runs, without any on the last quarter of those in the learned ones.
+
+    Each archive counts the same; without a start chances stay as they are.
+    """
+    held_out = [(archive, slot) for archive, part in parts for slot in _starts(part.held_out)]
+    learned = [(archive, slot) for archive, part in parts for slot in _last_quarter(_starts(part.learned))]
+    chosen = evenly(held_out or learned, CALIBRATED)
+    by_archive = [[slot for of, slot in chosen if of is archive] for archive, _ in parts]
+    drawn = (sample(archive, method, slots, leads) for (archive, _), slots in zip(parts, by_archive, strict=True))
+    samples = [one for one in drawn if one is not None]
+    return fitted(samples) if samples else Calibration()
+
+
+def _starts(runs: Sequence[tuple[int, int]]) -> list[int]:
+    """Slots that end enough scans to forecast from and have one after them."""
+    return [slot for first, last in runs for slot in range(first + HISTORY - 1, last)]
+
+
+def _last_quarter(slots: list[int]) -> list[int]:
+    return slots[len(slots) * 3 // 4 :]
 
 
 def _about(parts: Parts, config: TrainConfig, held_out: Sequence[date], steps: int) -> Training:
