@@ -14,11 +14,12 @@ import torch
 from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.grid import Grid
 from nowcast.core.nowcaster import Nowcaster
+from nowcast.core.types import Sampling
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rollout import Rolling
-from nowcast.roster import ADVECTION, PERSISTENCE, Roster, refresh, rolling, rungs
+from nowcast.roster import ADVECTION, PERSISTENCE, SHIPPED, Roster, refresh, rolling, rungs
 from nowcast.settings import Region, Settings
 from nowcast.sight import Sight
 from nowcast.skill import NothingScored, behind, newest_scored, recent
@@ -178,6 +179,20 @@ def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
         except (ValueError, OSError):
             continue
     return None
+
+
+def method_of(region: Region, settings: Settings, model_id: str, sampling: Sampling) -> Rolling[Any]:
+    """The method with this id, for scans like these; ValueError when it is not at hand any more."""
+    roster = desk(region, settings).roster
+    refresh(roster)
+    for name in (*(name for _, name in rungs(roster)), SHIPPED, model_id):
+        try:
+            found = rolling(roster, name, sampling)
+        except (ValueError, OSError):
+            continue
+        if found.nowcaster.model_id == model_id:
+            return found
+    raise ValueError(f"{model_id}, which made the nowcast, is not at hand")
 
 
 def strangeness(method: Nowcaster[Any], archive: Archive) -> str:

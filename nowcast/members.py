@@ -1,7 +1,7 @@
 """What may fall after a slot of an archive: chances lead by lead, and members drawn from them."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from nowcast.core.types import FloatField
 from nowcast.forecast import state_at
 from nowcast.models.neighbourhood import outlooks
 from nowcast.models.noise import correlated
-from nowcast.models.outlook import Outlook, Uncertain, Window, in_blocks
+from nowcast.models.outlook import Outlook, Uncertain, Window, in_blocks, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.store.archive import Archive
 
@@ -44,3 +44,15 @@ def members_from(
         fields = np.full((count, *archive.grid.shape), np.nan, np.float32)
         fields[:, *window] = outlook.members(next(noise))
         yield fields
+
+
+def ensemble(
+    archive: Archive, rolling: Rolling[Any], slot: int, leads: int, window: Window, count: int
+) -> tuple[FloatField, Window]:
+    """Members (member, lead, y, x) [mm h-1] of a window of the grid, and the window, widened to whole blocks."""
+    said = outlooks_from(archive, rolling, slot, leads)
+    first = next(said)
+    whole = whole_blocks(window, first.block, archive.grid.shape)
+    cut = (outlook.crop(whole) for outlook in chain([first], said))
+    fields = members_from(archive, rolling, slot, cut, whole, count)
+    return np.stack([lead[:, *whole] for lead in fields], axis=1), whole

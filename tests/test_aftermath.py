@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+import xarray as xr
 from models_at_hand import weights
 from polygons import drawn, rectangle
 from receiver import Receiver, receiving
+from typer.testing import CliRunner
 
+from nowcast.cli import app
 from nowcast.desk import Desk, desk
 from nowcast.ingest import ingest, intake
 from nowcast.issue import issue_due, issue_without_actor
@@ -109,3 +112,20 @@ def test_a_model_that_lags_behind_advection_rests_and_is_tried_again(tmp_path: P
     assert rungs[1:rests] == ["champion"] * (rests - 1)
     assert "champion" in rungs[rests + 1 :]
     assert Advection.model_id == held[rests].model
+
+
+def test_members_are_made_again_as_netcdf_and_are_the_same(tmp_path: Path, hook: Receiver) -> None:
+    office = Office(tmp_path, hook.url)
+    office.follow(range(3))
+    settings = office.settings
+    environment = {"NOWCAST_STORE": settings.store, "NOWCAST_REGIONS": str(settings.regions), "NOWCAST_DEVICE": "cpu"}
+    for name in ("one.nc", "other.nc"):
+        words = ["members", "--region", "here", "--out", str(tmp_path / name), "--count", "3"]
+        result = CliRunner(env=environment).invoke(app, [*words, "--box", "59.9", "24.8", "60.1", "25.2"])
+        assert result.exit_code == 0, result.output
+    with xr.open_dataset(tmp_path / "one.nc") as one, xr.open_dataset(tmp_path / "other.nc") as other:
+        assert one.rain_rate.dims == ("realization", "lead_time", "y", "x")
+        assert (one.sizes["realization"], one.sizes["lead_time"]) == (3, 4)
+        assert one.rain_rate.attrs["units"] == "mm h-1"
+        assert float(one.rain_rate.std("realization").max()) > 0
+        xr.testing.assert_equal(one, other)
