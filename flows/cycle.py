@@ -1,6 +1,7 @@
 """Short flows for schedules: ingest what lies in a folder, issue what is due, verify what has come true."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nowcast.replay import verification
 from nowcast.serving.actor import connect
 from nowcast.settings import Settings
 from nowcast.sources.feeds import files_in
+from nowcast.watch import send
 
 DAYS_BACK = 30
 """The longest window that operators look at."""
@@ -29,10 +31,13 @@ async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingeste
 
 @flow(name="issue")
 async def issue(region: str) -> list[str]:
-    """Initial times of the nowcasts that were due."""
+    """Initial times of the nowcasts that were due; alerts that wait are sent again."""
     settings = Settings()
+    known = settings.region(region)
     connect(settings)
-    return await issue_nowcasts(settings.region(region), settings)
+    issued = await issue_nowcasts(known, settings)
+    await asyncio.to_thread(send, known, settings, datetime.now(UTC))
+    return issued
 
 
 @flow(name="verify")

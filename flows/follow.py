@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from nowcast.replay import NEW
 from nowcast.serving.actor import connect
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Directory, Feed
+from nowcast.watch import send
 
 log = structlog.get_logger()
 
@@ -40,6 +41,7 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
             if ingested.outcome in NEW:
                 await _score(region, settings, ingested.times)
         if not paths:
+            await asyncio.to_thread(send, region, settings, datetime.now(UTC))
             await asyncio.sleep(region.poll_s)
     return count
 

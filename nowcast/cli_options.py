@@ -52,6 +52,8 @@ def show(rows: list[dict[str, Any]], as_json: bool) -> None:
     elif not rows:
         typer.echo("nothing")
     else:
+        if len(rows) == 1:
+            rows = [{"": name, " ": value} for name, value in rows[0].items()]
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*(escape(str(value)) for value in row.values()))

@@ -143,8 +143,20 @@ def _plain(found: xr.Dataset) -> dict[str, object]:
         "units": "mm h-1",
         "dims": list(rain.dims),
         "lead_time_min": [int(v) for v in found.lead_time.values.ravel()],
-        "rain_rate": rain.astype(object).where(rain.notnull(), None).values.tolist(),
+        "rain_rate": _listed(rain),
+        **({"rain_rate_quantile": _by_level(found.rain_rate_quantile, "quantile")} if "quantile" in found else {}),
+        **({"probability": _by_level(found.probability, "threshold")} if "threshold" in found else {}),
     }
+
+
+def _by_level(values: xr.DataArray, dim: str) -> dict[str, object]:
+    """Level -> values."""
+    return {f"{float(level):g}": _listed(values.sel({dim: level})) for level in values[dim].values}
+
+
+def _listed(values: xr.DataArray) -> object:
+    """NaN as null."""
+    return values.astype(object).where(values.notnull(), None).values.tolist()
 
 
 def _table(found: xr.Dataset) -> None:
@@ -158,11 +170,13 @@ def _table(found: xr.Dataset) -> None:
         found = found.expand_dims("lead_time")
     spatial = [dim for dim in ("y", "x") if dim in found.dims]
     levels = [float(v) for v in found.threshold.values] if "threshold" in found else []
-    what = "mean mm/h" if spatial else "mm/h"
-    table = Table("lead min", what, *(["max mm/h"] if spatial else []), *(f"P(>={v:g})" for v in levels))
+    shares = [float(v) for v in found["quantile"].values] if "quantile" in found and not spatial else []
+    names = [*(["mean mm/h", "max mm/h"] if spatial else ["mm/h"]), *(f"{v:.0%}" for v in shares)]
+    table = Table("lead min", *names, *(f"P(>={v:g})" for v in levels))
     for lead in found.lead_time.values:
         one = found.sel(lead_time=lead)
         rain = [float(one.rain_rate.mean()), *([float(one.rain_rate.max())] if spatial else [])]
+        rain += [float(one.rain_rate_quantile.sel(quantile=v)) for v in shares]
         chances = [float(one.probability.sel(threshold=v).mean()) for v in levels]
         table.add_row(f"+{int(lead)}", *(f"{v:.2f}" for v in rain), *(f"{v:.0%}" if v == v else "-" for v in chances))
     console.print(table)

@@ -1,9 +1,9 @@
 """A region's desk: its warm methods, its stores, and what speaks against or follows a nowcast."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,15 @@ from typing import Any
 import structlog
 import torch
 
-from nowcast.catchments.outlooks import Origin
 from nowcast.champion import SHIPPED_WEIGHTS
+from nowcast.core.grid import Grid
 from nowcast.core.nowcaster import Nowcaster
-from nowcast.core.scan import Nowcast
-from nowcast.core.types import FloatField
+from nowcast.core.types import Sampling
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rollout import Rolling
-from nowcast.roster import ADVECTION, PERSISTENCE, Roster, refresh, rolling, rungs
+from nowcast.roster import ADVECTION, PERSISTENCE, SHIPPED, Roster, refresh, rolling, rungs
 from nowcast.settings import Region, Settings
 from nowcast.sight import Sight
 from nowcast.skill import NothingScored, behind, newest_scored, recent
@@ -29,16 +28,9 @@ from nowcast.store.archive import Archive, open_archive
 from nowcast.store.forecasts import Forecasts, create_forecasts, open_to_publish
 from nowcast.store.repository import Location
 from nowcast.store.rows import SERVED
-from nowcast.watch import Watch, after_nowcast, send, watch
+from nowcast.watch import Watch, watch
 
 log = structlog.get_logger()
-
-Members = Iterator[FloatField]
-"""Rain rates [mm h-1] (member, y, x), lead by lead."""
-
-
-Aftermath = Callable[[Nowcast, Members, datetime], None]
-"""A nowcast that was published, the members behind it, and the time."""
 
 
 def no_verdict(model_id: str) -> str:
@@ -46,28 +38,30 @@ def no_verdict(model_id: str) -> str:
     return ""
 
 
-def no_aftermath(nowcast: Nowcast, members: Members, now: datetime) -> None:
-    """Nothing follows a nowcast."""
+def no_watch(grid: Grid) -> Watch | None:
+    """There are no catchments."""
+    return None
 
 
 @dataclass
 class Desk:
     """A region's warm methods with their state; everything but the weights can be rebuilt from the archive.
 
-    `verdict` says why a model should rest for now, empty when it need not. `aftermath` is what follows a nowcast that
-    was published; the members come from the method that made it, and cost nothing until they are asked for. `stand_in`
-    is why models are out of reach and simpler methods stand in for them, empty when they do not. `clock` gives seconds.
+    `verdict` says why a model should rest for now, empty when it need not. `watcher` finds the catchments on a grid,
+    None when there are none. `stand_in` is why models are out of reach and simpler methods stand in for them, empty
+    when they do not. `clock` gives seconds.
     """
 
     region: Region
     location: Location
     roster: Roster
     verdict: Callable[[str], str] = no_verdict
-    aftermath: Aftermath = no_aftermath
+    watcher: Callable[[Grid], Watch | None] = no_watch
     stand_in: str = ""
     clock: Callable[[], float] = time.monotonic
     sight: Sight = field(default_factory=Sight)
     _archive: Archive | None = field(default=None, init=False)
+    _watch: Watch | None = field(default=None, init=False)
     _stores: dict[str, Forecasts] = field(default_factory=dict, init=False)
 
     @property
@@ -76,6 +70,12 @@ class Desk:
         if self._archive is None and repository.exists(self.location.child("archive")):
             self._archive = open_archive(self.location.child("archive"))
         return self._archive
+
+    def watch(self, grid: Grid) -> Watch | None:
+        """The region's catchments and rules, None without any."""
+        if self._watch is None:
+            self._watch = self.watcher(grid)
+        return self._watch
 
     def forecasts(self, archive: Archive) -> Forecasts:
         """The region's forecast store, laid out like its archive when there is none yet."""
@@ -142,10 +142,11 @@ def desk(region: Region, settings: Settings) -> Desk:
 
 
 def desk_of(region: Region, settings: Settings, roster: Roster, stand_in: str = "") -> Desk:
+    """A desk with these methods."""
     location = settings.location(region.name)
     verdict = partial(_lagging, location, region.bench_after) if region.bench_after else no_verdict
-    aftermath = _aftermath(region, settings) if region.catchments else no_aftermath
-    return Desk(region, location, roster, verdict, aftermath, stand_in)
+    watcher = partial(_watcher, region, settings) if region.catchments else no_watch
+    return Desk(region, location, roster, verdict, watcher, stand_in)
 
 
 def _lagging(location: Location, over: timedelta, model_id: str) -> str:
@@ -160,23 +161,13 @@ def _lagging(location: Location, over: timedelta, model_id: str) -> str:
     return behind(found[SERVED], found[ADVECTION], over) if found else ""
 
 
-def _aftermath(region: Region, settings: Settings) -> Aftermath:
-    """Catchments and alerts of a region's nowcasts; what goes wrong is logged and stops nothing."""
-    held: dict[str, Watch] = {}
-
-    def look_after(nowcast: Nowcast, members: Members, now: datetime) -> None:
-        grid = nowcast.grid
-        try:
-            held.setdefault(grid.fingerprint, held.get(grid.fingerprint) or watch(region, settings, grid))
-        except (ValueError, OSError) as error:
-            log.error("no catchments", region=region.name, reason=str(error))
-            return
-        named = nowcast.model, nowcast.rung, nowcast.input_age
-        origin = Origin(region.name, nowcast.init_time, nowcast.lead_times, *named)
-        after_nowcast(held[grid.fingerprint], members, origin, now)
-        send(region, settings, now)
-
-    return look_after
+def _watcher(region: Region, settings: Settings, grid: Grid) -> Watch | None:
+    """The region's watch; None, logged, while its file of catchments is not in order."""
+    try:
+        return watch(region, settings, grid)
+    except (ValueError, OSError) as error:
+        log.error("no catchments", region=region.name, reason=str(error))
+        return None
 
 
 def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
@@ -188,6 +179,20 @@ def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
         except (ValueError, OSError):
             continue
     return None
+
+
+def method_of(region: Region, settings: Settings, model_id: str, sampling: Sampling) -> Rolling[Any]:
+    """The method with this id, for scans like these; ValueError when it is not at hand any more."""
+    roster = desk(region, settings).roster
+    refresh(roster)
+    for name in (*(name for _, name in rungs(roster)), SHIPPED, model_id):
+        try:
+            found = rolling(roster, name, sampling)
+        except (ValueError, OSError):
+            continue
+        if found.nowcaster.model_id == model_id:
+            return found
+    raise ValueError(f"{model_id}, which made the nowcast, is not at hand")
 
 
 def strangeness(method: Nowcaster[Any], archive: Archive) -> str:

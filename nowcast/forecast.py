@@ -10,9 +10,6 @@ import numpy as np
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.scan import Frames
 from nowcast.core.types import FloatField
-from nowcast.models.neighbourhood import outlooks
-from nowcast.models.noise import correlated
-from nowcast.models.outlook import Outlook, Uncertain
 from nowcast.models.rollout import Rolling
 from nowcast.store.archive import Archive, read_frames, scan_ids
 from nowcast.verify.statistics import Assessment, compare_all, merged
@@ -33,32 +30,6 @@ def inputs(archive: Archive, rolling: Rolling[Any], slot: int) -> tuple[bytes, .
 def forecast_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> FloatField:
     """Rain rates [mm h-1] (lead, y, x) at lead 1 .. `leads` after a slot, from the archive's scans up to it alone."""
     return np.stack(list(islice(rolling.nowcaster.forecast(state_at(archive, rolling, slot)), leads)))
-
-
-def outlooks_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> Iterator[Outlook]:
-    """The forecast at lead 1 .. `leads` after a slot with the chances behind it.
-
-    A method that knows none is taken to be as sure as its surroundings are alike.
-    """
-    state, method = state_at(archive, rolling, slot), rolling.nowcaster
-    made = (
-        method.outlook(state) if isinstance(method, Uncertain) else outlooks(method.forecast(state), archive.sampling)
-    )
-    return islice(made, leads)
-
-
-def members_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int, count: int) -> Iterator[FloatField]:
-    """Rain rates [mm h-1] (member, y, x) at lead 1 .. `leads` after a slot.
-
-    Members are equally likely, coherent in space and from lead to lead; the same slot gives the same ones. ValueError
-    for a method that knows no motion.
-    """
-    state, method = state_at(archive, rolling, slot), rolling.nowcaster
-    if not isinstance(method, Uncertain):
-        raise ValueError(f"{method.model_id} makes no members")
-    noise = correlated(method.track(state), count, seed=slot)
-    for outlook, normal in islice(zip(method.outlook(state), noise, strict=False), leads):
-        yield outlook.members(normal)
 
 
 def state_at(archive: Archive, rolling: Rolling[Any], slot: int) -> Any:

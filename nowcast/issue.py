@@ -1,7 +1,7 @@
 """Second use case: every archived scan gets a nowcast, exactly one, whole, on the best rung that holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,13 +10,15 @@ import numpy as np
 import structlog
 from icechunk import IcechunkError
 
+from nowcast.catchments.outlooks import Origin
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import FlagField, FloatField
-from nowcast.desk import Desk, Members, desk_of, device
-from nowcast.forecast import FEWEST_SCANS, inputs, members_from, outlooks_from
+from nowcast.desk import Desk, desk_of, device
+from nowcast.forecast import FEWEST_SCANS, inputs
 from nowcast.ladder import FAILURES, Benched, Step, deadline, descend
-from nowcast.models.outlook import Outlook
+from nowcast.members import members_from, outlooks_from
+from nowcast.models.outlook import Outlook, Window, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
 from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, refresh, rolling, rungs
@@ -31,6 +33,7 @@ from nowcast.store.forecasts import (
     withhold,
 )
 from nowcast.store.template import RADAR_NEVER
+from nowcast.watch import after_nowcast, send
 
 log = structlog.get_logger()
 
@@ -39,15 +42,30 @@ def at_leisure() -> None:
     """No deadline."""
 
 
+@dataclass
+class Excerpt:
+    """What the last method that was asked said of a window of the grid, lead by lead; nothing without a window."""
+
+    window: Window | None = None
+    outlooks: list[Outlook] = field(default_factory=list)
+
+    def note(self, outlook: Outlook) -> None:
+        """One more lead."""
+        if self.window is not None:
+            self.window = whole_blocks(self.window, outlook.block, outlook.shape)
+            self.outlooks.append(outlook.crop(self.window))
+
+
 class Start(NamedTuple):
-    """A slot to forecast from: its frame (y, x) [mm h-1], flags of radar coverage, the share of the usual one, and why
-    motion cannot be seen, empty when it can."""
+    """A slot to forecast from: its frame (y, x) [mm h-1], flags of radar coverage, the share of the usual one, why
+    motion cannot be seen, empty when it can, and what is kept of the last forecast made."""
 
     slot: int
     rain_rate: FloatField
     radar_coverage: FlagField
     share: float
     unmoved: str
+    excerpt: Excerpt
 
 
 def issue_without_actor(region: Region, settings: Settings, reason: str, now: datetime) -> list[Nowcast]:
@@ -104,21 +122,29 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
     _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
     if is_new:
-        desk.aftermath(nowcast, _members(desk, archive, nowcast, slot), now)
+        _look_after(desk, archive, nowcast, start, now)
     return nowcast if is_new else None
 
 
-def _members(desk: Desk, archive: Archive, nowcast: Nowcast, slot: int) -> Members:
-    """Members by the method that made a nowcast, from when they are first asked for."""
+def _look_after(desk: Desk, archive: Archive, nowcast: Nowcast, start: Start, now: datetime) -> None:
+    """What follows a nowcast that was published: the outlooks of catchments, and alerts."""
+    on_watch, excerpt = desk.watch(archive.grid), start.excerpt
+    if on_watch is None or excerpt.window is None:
+        return
     made_by = next(warm for warm in desk.roster.warm.values() if warm.nowcaster.model_id == nowcast.model)
-    yield from members_from(archive, made_by, slot, len(nowcast.lead_times), desk.region.members)
+    members = members_from(archive, made_by, start.slot, excerpt.outlooks, excerpt.window, desk.region.members)
+    named = nowcast.model, nowcast.rung, nowcast.input_age
+    after_nowcast(on_watch, members, Origin(desk.region.name, nowcast.init_time, nowcast.lead_times, *named), now)
+    send(desk.region, on_watch.settings, now)
 
 
 def _start(desk: Desk, archive: Archive, slot: int) -> Start:
     seen = view(desk.sight, archive, read_slots(archive).observed, slot)
     sees_motion = inputs(archive, rolling(desk.roster, ADVECTION, archive.sampling), slot)
     unmoved = "" if sees_motion else f"1 scan, motion needs {FEWEST_SCANS}"
-    return Start(slot, read_frames(archive, slot, slot).rain_rate[0], seen.flags, seen.share, unmoved)
+    on_watch = desk.watch(archive.grid)
+    excerpt = Excerpt(on_watch.window(archive.grid.shape) if on_watch else None)
+    return Start(slot, read_frames(archive, slot, slot).rain_rate[0], seen.flags, seen.share, unmoved, excerpt)
 
 
 def _best(
@@ -163,7 +189,11 @@ def _beside(
         return
     try:
         kept, method = desk.beside(store, archive), rolling(desk.roster, name, archive.sampling)
-        own = served if served is not None and served.model == name else make(method, archive, kept, start, now)
+        own = (
+            served
+            if served is not None and served.model == name
+            else make(method, archive, kept, start._replace(excerpt=Excerpt()), now)
+        )
         publish(kept, replace(own, rung=ADVECTION if name == ADVECTION else CHAMPION, reason=""), now)
     except (*FAILURES, IcechunkError) as error:
         complain(desk.roster, f"{store} failed", error)
@@ -215,14 +245,15 @@ def _fields(outlooks: Iterator[Outlook], forecasts: Forecasts, start: Start, tic
     rain_rate = np.empty(shape, np.float32)
     probability = {threshold: np.empty_like(rain_rate) for threshold in forecasts.thresholds}
     quantile = {share: np.empty_like(rain_rate) for share in forecasts.quantiles}
+    start.excerpt.outlooks.clear()
     tick()
     for lead, outlook in enumerate(outlooks):
+        outlook.rain_rate[never] = np.nan
+        start.excerpt.note(outlook)
         rain_rate[lead] = outlook.rain_rate
         for threshold, chances in probability.items():
             chances[lead] = outlook.chance(threshold)
         for share, rates in quantile.items():
             rates[lead] = outlook.quantile(share)
         tick()
-    for field in (rain_rate, *probability.values(), *quantile.values()):
-        field[:, never] = np.nan
     return Fields(rain_rate, probability, quantile)

@@ -26,6 +26,7 @@ from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_slots
 from nowcast.store.forecasts import Record, open_forecasts, records
 from nowcast.store.repository import Location
+from nowcast.watch import send
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ def follow_locally(
             if taken.outcome in NEW:
                 _try_to_score(region, settings, taken.times)
         if not paths:
+            send(region, settings, datetime.now(UTC))
             idle()
 
 

@@ -21,6 +21,9 @@ from nowcast.store.outlooks import publish_outlooks
 
 log = structlog.get_logger()
 
+AROUND = 32
+"""Pixels beyond the catchments that members are made on as well: what rain looks like is read off them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Watch:
@@ -29,6 +32,17 @@ class Watch:
     region: Region
     settings: Settings
     weights: tuple[Weights, ...]
+
+    def window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns of a grid of `shape` that hold all catchments and some pixels around."""
+        rows, cols = (
+            slice(
+                max(0, min(int(places.min()) for places in of_axis) - AROUND),
+                min(side, max(int(places.max()) for places in of_axis) + 1 + AROUND),
+            )
+            for of_axis, side in zip(zip(*((w.rows, w.cols) for w in self.weights), strict=True), shape, strict=True)
+        )
+        return rows, cols
 
 
 def watch(region: Region, settings: Settings, grid: Grid) -> Watch:

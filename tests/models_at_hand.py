@@ -18,11 +18,11 @@ from nowcast.store.repository import Location
 SPAN = ("2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z")
 
 
-def weights(folder: Path, seed: int, sampling: Sampling = USUAL) -> Path:
-    """A model whose last layer depends on the seed, as files."""
+def weights(folder: Path, seed: int, sampling: Sampling = USUAL, spread: float = 0.3) -> Path:
+    """A model whose last layer depends on the seed, as files; a wide spread leaves little of the cascade."""
     torch.manual_seed(seed)
     model = RainModel(TINY)
-    torch.nn.init.normal_(model.pixels.last.weight, std=0.3)
+    torch.nn.init.normal_(model.pixels.last.weight, std=spread)
     training = Training((sampling,), SPAN, 10, (), 5, 0.1, seed, "abc", {})
     path = folder / f"seed-{seed}.safetensors"
     save_checkpoint(path, "tiny", model, training)

@@ -37,6 +37,7 @@ RANKS = {
     "nowcast.points": 2.5,
     "nowcast.settings": 3,
     "nowcast.ingest": 4,
+    "nowcast.members": 2.6,
     "nowcast.desk": 4.1,
     "nowcast.issue": 4.2,
     "nowcast.assess": 4,
@@ -63,7 +64,15 @@ RANKS = {
 LOWEST_IMPORTER_OF_SETTINGS = 4
 
 COMMAND_LINE = ("nowcast.cli", "nowcast.demo", "nowcast.__main__")
-TORCH = ("nowcast.models", "nowcast.training", "nowcast.serving", "nowcast.desk", "nowcast.issue", "nowcast.retrain")
+TORCH = (
+    "nowcast.models",
+    "nowcast.training",
+    "nowcast.serving",
+    "nowcast.members",
+    "nowcast.desk",
+    "nowcast.issue",
+    "nowcast.retrain",
+)
 
 ONLY_IN = {
     "prefect": ("flows",),

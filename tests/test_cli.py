@@ -82,8 +82,8 @@ class TestReplayed:
         assert result.exit_code == 0
         assert "scans 14  stuck 0  issues 14  warm_up 1  withheld 0  missed 0" in result.stdout
         assert "+15 min" in result.stdout
-        for method in ("persistence", "advection"):
-            assert sum(line.startswith(f"│ {method}") for line in result.stdout.splitlines()) == 3
+        for method in ("served", "persistence", "advection"):
+            assert sum(line.startswith(f"│ {method}") for line in result.stdout.splitlines()) == 6
 
     def test_info_tells_what_the_stores_hold(self, nowcast: Command) -> None:
         (row,) = rows(nowcast("info", "--region", "here", "--json"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,10 +68,14 @@ def raise_alert(home: Path) -> str:
 
 
 def test_catchments_of_the_newest_nowcast(home: Path, command: Command) -> None:
-    """Persistence: 12 mm/h for 15 min are 3 mm."""
+    """Persistence: 12 mm/h for 15 min are 3 mm, more or less. What was not kept is made of the forecast alone."""
     configure(home)
     for words in (("ingest", home / "scans"), ("issue",)):
         assert command(*words).exit_code == 0
+    (kept,) = json.loads(command("catchments", "--json").stdout)
+    assert (kept["members"], np.shape(kept["rain_rate_mm_h"])) == (24, (24, 3))
+    assert np.mean(kept["rain_rate_mm_h"]) == pytest.approx(12, rel=0.2)
+    shutil.rmtree(home / "store" / "here" / "catchments")
     (found,) = json.loads(command("catchments", "--json").stdout)
     assert (found["catchment"], found["members"], found["rain_rate_mm_h"]) == ("river", 1, [[12, 12, 12]])
     assert found["area_km2"] == pytest.approx(16, rel=1e-2)

@@ -41,15 +41,15 @@ def printed(settings: Settings, *words: str) -> dict:
 
 
 def test_a_storm_over_midnight_with_a_gap(tmp_path: Path) -> None:
-    """Ten scans from 23:30, of which the fourth is missing: eight nowcasts, from all but the first."""
+    """Ten scans from 23:30, of which the fourth is missing: nine nowcasts, the first by persistence."""
     paths, settings = storm(tmp_path, 10), Settings(store=str(tmp_path / "store"), device="cpu")
     del paths[3]
     follow_locally(Region(name="here", leads=6), settings, Replay(paths), lambda *_: None, lambda: None)
     live, offline = printed(settings, "skill"), printed(settings, "verify")
     assert largest_difference(live, offline) <= 1e-6
     assert live["skill"]["csi_difference"]["persistence"]["0.1"]["10"] > 0
-    assert (live["scans"]["observed"], live["scans"]["scored"]) == (9, 7)
-    assert (live["nowcasts"], offline["issues"]) == (7, 8)
+    assert (live["scans"]["observed"], live["scans"]["scored"]) == (9, 8)
+    assert (live["nowcasts"], offline["issues"]) == (8, 9)
     assert [day.isoformat() for day in days.days(settings.location("here"))] == ["2026-06-01", "2026-06-02"]
 
 
@@ -65,7 +65,7 @@ def test_a_real_event(event: str, tmp_path: Path) -> None:
     live, offline = printed(settings, "skill"), printed(settings, "verify")
     assert largest_difference(live, offline) <= 1e-6
     assert live["csi"]["served"]["0.1"]["5"] > 0
-    assert live["scans"]["scored"] == 3
+    assert live["scans"]["scored"] == 4
 
 
 def test_scoring_that_fails_stops_no_nowcast_and_is_made_up_for(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_scoring_that_fails_stops_no_nowcast_and_is_made_up_for(tmp_path: Path) 
     obstacle.touch()
     with capture_logs() as logs:
         follow_locally(region, settings, Replay(paths[:4]), lambda *_: None, lambda: None)
-    assert len(issued(open_forecasts(where.child("forecasts")))) == 3
-    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["scoring failed"] * 2
+    assert len(issued(open_forecasts(where.child("forecasts")))) == 4
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["scoring failed"] * 3
     obstacle.unlink()
     follow_locally(region, settings, Replay(paths[4:]), lambda *_: None, lambda: None)
-    assert skill(where, timedelta(hours=1)).together["served"].cases.tolist() == [3.0, 2.0]
+    assert skill(where, timedelta(hours=1)).together["served"].cases.tolist() == [4.0, 3.0]

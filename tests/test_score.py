@@ -18,15 +18,16 @@ from structlog.testing import capture_logs
 from nowcast.assess import Contest, assess, contest
 from nowcast.core.scan import Scan
 from nowcast.core.types import USUAL, BoolField, FloatField, Sampling
-from nowcast.issue import make
+from nowcast.issue import Excerpt, Start, make
 from nowcast.models.baselines import Advection
 from nowcast.models.rollout import Rolling
 from nowcast.score import score_due
 from nowcast.sources.synthetic import Storm
 from nowcast.store import days, repository
-from nowcast.store.archive import append, create_archive
+from nowcast.store.archive import append, create_archive, read_frames
 from nowcast.store.forecasts import create_forecasts, publish
 from nowcast.store.repository import Location, array
+from nowcast.store.template import RADAR_OK
 
 DAY = START.date()
 SECOND_DAY = 288
@@ -135,7 +136,7 @@ def test_a_scan_is_held_against_every_nowcast_valid_at_its_time(home: Home) -> N
 def test_sums_by_hand(live: Home) -> None:
     """At lead 2, 2 mm/h were forecast and 1 mm/h came at 23 pixels; at 5 mm/h there was no event and none forecast."""
     row = live.row(5, 3, "served")
-    assert (row["lead_minutes"], row["model"], row["rung"], row["thresholds"]) == (10, "fake-1", "", [1.0, 5.0])
+    assert (row["lead_minutes"], row["model"], row["rung"], row["thresholds"]) == (10, "fake-1", "champion", [1.0, 5.0])
     assert (row["hits"], row["misses"], row["false_alarms"]) == ([23.0, 0.0], [0.0, 0.0], [0.0, 0.0])
     assert (row["cases"], row["pixels"], row["error"], row["squared_error"]) == (1.0, 23.0, 23.0, 23.0)
     assert row["chances.squared_error"] == pytest.approx([23 * 0.75**2, 0.0])
@@ -294,11 +295,11 @@ class TestAdvection:
             name: create_forecasts(location.child(name), storm.grid, timeline, 3, thresholds)
             for name, thresholds in (("forecasts", (0.1, 1.0)), ("advection", ()))
         }
+        flags = np.full(storm.grid.shape, RADAR_OK, np.uint8)
+        start = Start(1, read_frames(archive, 1, 1).rain_rate[0], flags, 1.0, "", Excerpt())
         anew = Contest(archive, stores["forecasts"], Rolling(Advection()))
         for store in stores.values():
-            made = make(Rolling(Advection()), archive, store, 1, NOW)
-            assert made is not None
-            publish(store, made, NOW)
+            publish(store, make(Rolling(Advection()), archive, store, start, NOW), NOW)
         kept = contest(location, archive, stores["forecasts"], Drizzle())
         one, other = assess(anew)["advection"], assess(kept)["advection"]
         assert one.hits.sum() > 0

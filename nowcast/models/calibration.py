@@ -98,15 +98,15 @@ def losses(calibration: Calibration, sample: Sample) -> Losses:
     return Losses((weight * (torch.sigmoid(margins) - reached).square()).sum(dim=0), (weight * wrong).sum(dim=0))
 
 
-def fitted(samples: Sequence[Sample]) -> Calibration:
+def fitted(samples: Sequence[Sample], ridge: float = RIDGE) -> Calibration:
     """The calibration that makes the observed likeliest, every sample counting the same."""
     parts = [sample._replace(weight=sample.weight / sample.weight.sum() / len(samples)) for sample in samples]
     sample = Sample(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
-    slope, offset, scene = zip(*(_fitted(sample, k) for k in range(len(RATES))), strict=True)
+    slope, offset, scene = zip(*(_fitted(sample, k, ridge) for k in range(len(RATES))), strict=True)
     return Calibration(slope, offset, scene)
 
 
-def _fitted(sample: Sample, k: int) -> tuple[Line, Line, Line]:
+def _fitted(sample: Sample, k: int, ridge: float) -> tuple[Line, Line, Line]:
     margins, excess, growth = sample.margins[:, k].clamp(-MOST, MOST), sample.excess[:, k], _growth(sample.minutes)
     terms = torch.stack([margins, growth * margins, torch.ones_like(growth), growth, excess, growth * excess])
     reached = (sample.observed >= RATES[k]).to(margins.dtype)
@@ -117,7 +117,7 @@ def _fitted(sample: Sample, k: int) -> tuple[Line, Line, Line]:
     def loss() -> Tensor:
         optimiser.zero_grad()
         wrong = binary_cross_entropy_with_logits(margins + apart @ terms, reached, sample.weight, reduction="sum")
-        total: Tensor = wrong / events + RIDGE * apart.square().sum()
+        total: Tensor = wrong / events + ridge * apart.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 

@@ -12,6 +12,9 @@ from torch import Tensor
 from nowcast.models.exceedance import field_from, levels
 from nowcast.models.transform import denormalise, normalise
 
+RAREST = 14.9
+"""Logits beyond which nothing is drawn, a little less than those of margins that mean never: dry stays dry."""
+
 AT_ONCE = 4096
 """Pixels of all members drawn together: as many as a core's cache holds."""
 
@@ -45,6 +48,6 @@ def drawn(margins: Tensor, normal: Tensor) -> Tensor:
     for first in range(0, len(normals), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         z = normals[some]
-        odds = torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)
+        odds = (torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)).clamp(-RAREST, RAREST)
         fields[some] = denormalise(field_from(known[:, :, some] + odds))[0, 0]
     return fields.T.reshape(normal.shape)

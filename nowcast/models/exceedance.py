@@ -4,7 +4,7 @@ A margin is how far a chance is above the one that counts as "yes", in logits: (
 along k. Where margin i is positive the forecast field is at least RATES[i].
 """
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ def levels() -> Tensor:
 
 def falling(margins: Tensor) -> Tensor:
     """The same margins, none above those of a lower rate."""
-    return margins.cummin(dim=1).values
+    return torch.stack(list(accumulate(margins.unbind(1), torch.minimum)), dim=1)
 
 
 def area(minutes: float) -> float:

@@ -1,9 +1,11 @@
 """Probability from a single forecast: how much of the surroundings is over a rate.
 
 Theis, Hense and Damrath 2005 (Meteorol. Appl. 12); Schwartz and Sobash 2017 (Mon. Wea. Rev. 145). The radius grows with
-lead time, as the forecast's position error does.
+lead time, as the forecast's position error does. Rain that is forecast may be some decibels more or less: each value of
+the surroundings is dressed with an error (Roulston and Smith 2003, Tellus A 55).
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -18,6 +20,13 @@ from nowcast.models.outlook import Outlook
 
 REDUCTION = 4
 """The neighbourhood is summed on a grid this much coarser."""
+
+ERROR_DB = 1.0
+"""Scale of the logistic error of each value in decibels."""
+
+_NEPERS = ERROR_DB * math.log(10.0) / 10.0
+SHIFT_DB = 10.0 * math.log10(math.sin(math.pi * _NEPERS) / (math.pi * _NEPERS))
+"""By which the error is off zero, so that the mean rain rate stays."""
 
 NEAR_KM = 2.0
 GROWTH_KM_PER_HOUR = 15.0
@@ -39,7 +48,9 @@ def margins(rain_rate: FloatField, minutes: float, spacing_km: float) -> Tensor:
     """Logits of reaching each of RATES, (1, k, y, x), from a forecast (y, x) [mm h-1], NaN where there is none."""
     field = torch.from_numpy(rain_rate)
     known = (~field.isnan()).float()
-    over = torch.stack([(field >= rate).float() for rate in RATES])
+    decibels = 10.0 * torch.log10(field.clamp(min=1e-6)) + SHIFT_DB
+    over = torch.stack([torch.sigmoid((decibels - 10.0 * math.log10(rate)) / ERROR_DB) for rate in RATES])
+    over = over.where(field > 0, 0.0)
     shares = _shares(over, known, radius_km(minutes) / spacing_km)
     return falling(torch.logit(shares).clamp(-MOST, MOST)[None])
 

@@ -43,7 +43,7 @@ def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
         displacement = extend(displacement, flow)
         fields = torch.fft.irfft2(spectrum, s=newest.shape[-2:])
         moved = advect(fields[None], displacement, outside="reflection")[0]
-        yield moved / moved.std(dim=(-2, -1), keepdim=True).mean().clamp(min=1e-12)
+        yield moved / moved.var(dim=(-2, -1)).mean().sqrt().clamp(min=1e-12)
 
 
 def _lost(lasting: Tensor, steps: int) -> Tensor:

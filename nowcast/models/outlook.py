@@ -13,6 +13,9 @@ from nowcast.models import distribution
 from nowcast.models.coarse import parted
 from nowcast.models.track import Track
 
+Window = tuple[slice, slice]
+"""Rows and columns with explicit bounds."""
+
 State = TypeVar("State", contravariant=True)
 
 
@@ -24,6 +27,15 @@ class Outlook:
     rain_rate: FloatField
     margins: Tensor
     block: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        return self.rain_rate.shape[0], self.rain_rate.shape[1]
+
+    def crop(self, window: Window) -> "Outlook":
+        """The same of a part of the grid that begins and ends where blocks do, see `whole_blocks`."""
+        return Outlook(self.rain_rate[window].copy(), self.margins[(..., *in_blocks(window, self.block))], self.block)
 
     @torch.inference_mode()
     def chance(self, threshold: float) -> FloatField:
@@ -42,7 +54,7 @@ class Outlook:
         return np.stack([self._whole(field) for field in drawn])
 
     def _whole(self, blocks: Tensor) -> FloatField:
-        field = parted(blocks.cpu().numpy(), self.block, self.rain_rate.shape)
+        field = parted(blocks.cpu().numpy(), self.block, self.shape)
         return np.where(np.isfinite(self.rain_rate), field, np.float32(np.nan))
 
 
@@ -57,3 +69,18 @@ class Uncertain(Protocol[State]):
     def track(self, state: State) -> Track:
         """Recent frames in blocks, and the flow that the forecast moves along."""
         ...
+
+
+def whole_blocks(window: Window, block: int, shape: tuple[int, int]) -> Window:
+    """The smallest part of a grid of `shape` that holds a window and begins and ends where blocks do."""
+    rows, cols = (
+        slice(part.start // block * block, min(side, -(-part.stop // block) * block))
+        for part, side in zip(window, shape, strict=True)
+    )
+    return rows, cols
+
+
+def in_blocks(window: Window, block: int) -> Window:
+    """The blocks of such a part."""
+    rows, cols = (slice(part.start // block, -(-part.stop // block)) for part in window)
+    return rows, cols

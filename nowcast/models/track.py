@@ -30,6 +30,11 @@ class Track(NamedTuple):
         """The last field and its coverage, both (1, 1, y, x)."""
         return self.fields[:, -1:], self.coverage[:, -1:]
 
+    def crop(self, window: tuple[slice, slice]) -> "Track":
+        """The same of some rows and columns."""
+        fields, coverage, flow = (v[(..., *window)] for v in (self.fields, self.coverage, self.flow))
+        return Track(fields, coverage, flow, self.sampling)
+
 
 def follow(
     track: Track | None, rain_rate: FloatField, coverage: BoolField, device: str, sampling: Sampling = USUAL

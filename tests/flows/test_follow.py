@@ -42,7 +42,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
         (tmp_path / "store" / "blocked").mkdir()
         (tmp_path / "store" / "blocked" / "skill").touch()
         blocked = Region(name="blocked", model="advection")
-        assert asyncio.run(follow(blocked, settings, Replay(paths[:3]), lambda taken, made: None)) == 2
+        assert asyncio.run(follow(blocked, settings, Replay(paths[:3]), lambda taken, made: None)) == 3
     after = ray.get(region_actor(Region(name="killed"), settings).status.remote())["pid"]
     assert killed
     assert after != killed[0]

@@ -1,11 +1,4 @@
-"""Chances come true as often as they say, on a pixel as in a field."""
 
-import torch
-
-from nowcast.models.calibration import USUAL_MINUTES, Calibration, Sample, fitted, losses, scene_excess
-from nowcast.models.exceedance import RATES
-
-K = len(RATES)
 
 
 def too_sure(count: int = 400) -> Sample:
