@@ -53,7 +53,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
         np.testing.assert_array_equal(read_rain_rate(hit, slot), read_rain_rate(calm, slot))
     for name in ("calm", "killed"):
         live = tables(skill(settings.location(name), timedelta(hours=1)), datetime.now(UTC))
-        assert live["scans"]["scored"] == 8
+        assert live["scans"]["scored"] == 9
         assert largest_difference(live, verification(Region(name=name), settings)) <= 1e-6
     for name in ("calm", "killed", "blocked"):
         stop(Region(name=name))
