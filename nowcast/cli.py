@@ -13,6 +13,7 @@ from rich.table import Table
 from nowcast.cli_alerts import alerts, catchments, receiver
 from nowcast.cli_bench import bench
 from nowcast.cli_calibrate import calibrate
+from nowcast.cli_ensembles import evaluate_ensembles
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_members import members
 from nowcast.cli_models import models, retrain
@@ -28,6 +29,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(query, name="query")
 app.add_typer(models, name="models")
 app.command()(evaluate)
+app.command()(evaluate_ensembles)
 app.command()(catchments)
 app.command()(alerts)
 app.command()(receiver)

@@ -77,9 +77,8 @@ def _show(found: "dict[str, Losses]") -> None:
     """Both losses per rate, in thousandths."""
     from nowcast.models.exceedance import RATES
 
-    columns = [f"{loss}\n{what}" for loss in ("Brier", "log loss") for what in found]
-    table = Table("mm/h", *columns, box=SIMPLE_HEAD, title="thousandths, mean over events")
-    for k, rate in enumerate(RATES):
-        values = [1000 * float(each[k]) for index in range(2) for each in (losses[index] for losses in found.values())]
-        table.add_row(f"{rate:g}", *(f"{value:.3f}" for value in values))
-    Console().print(table)
+    for index, loss in enumerate(("Brier score", "log loss")):
+        table = Table("mm/h", *found, box=SIMPLE_HEAD, title=f"{loss}, thousandths, mean over events")
+        for k, rate in enumerate(RATES):
+            table.add_row(f"{rate:g}", *(f"{1000 * float(losses[index][k]):.3f}" for losses in found.values()))
+        Console().print(table)

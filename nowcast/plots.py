@@ -70,7 +70,7 @@ def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
         "spectra": ("Spectral power, forecast over observed", _spectra(tables), 3),
     }
     return [
-        _drawn(folder / f"{name}.png", f"{heading}\n{title}", _leads(tables), list(panels), columns)
+        drawn(folder / f"{name}.png", f"{heading}\n{title}", _leads(tables), list(panels), columns)
         for name, (heading, panels, columns) in groups.items()
     ]
 
@@ -80,7 +80,7 @@ def skill_plot(tables: Tables, path: Path, title: str) -> Path:
     if not tables["nowcasts"]:
         raise ValueError(f"nothing to draw: no nowcast was scored after {tables['from']} until {tables['until']}")
     panels, leads = list(_live(tables)), [float(lead) for lead in tables["pixels"]["served"]]
-    return _drawn(path, title, ("min", leads), panels, max(3, len(tables["csi"]["served"])))
+    return drawn(path, title, ("min", leads), panels, max(3, len(tables["csi"]["served"])))
 
 
 def _live(tables: Tables) -> Iterator[Panel]:
@@ -131,9 +131,8 @@ def _spectra(tables: Tables) -> Iterator[Panel]:
         yield Panel(f"wavelengths {shorter} to {longer} px", lines, 1.0, is_ratio=True)
 
 
-def _drawn(
-    path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int
-) -> Path:
+def drawn(path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int) -> Path:
+    """Panels against lead in rows of so many, as one PNG. The title's second line stands small at the right."""
     rows = -(-len(panels) // columns)
     size = (2.9 * columns, 2.5 * rows + 1.1)
     figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", sharex=True)
@@ -147,7 +146,7 @@ def _drawn(
         lowest = axes[(len(panels) - 1 - column) // columns * columns + column]
         lowest.set_xlabel(f"lead [{unit}]", fontsize=9)
         lowest.tick_params(labelbottom=True)
-    _explain(figure, axes[0], title)
+    explain(figure, axes[0], title)
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
@@ -197,7 +196,8 @@ def _leads(tables: Tables) -> tuple[str, Sequence[float]]:
     return "steps", [float(k + 1) for k in range(steps)]
 
 
-def _explain(figure: Figure, first: Axes, title: str) -> None:
+def explain(figure: Figure, first: Axes, title: str) -> None:
+    """Heading, the title's second line at the right, and the legend of the first axes below."""
     heading, _, rest = title.partition("\n")
     figure.suptitle(heading, fontsize=12, fontweight="bold", x=0.01, ha="left")
     handles, labels = first.get_legend_handles_labels()

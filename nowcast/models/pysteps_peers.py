@@ -1,11 +1,13 @@
 """The methods of pysteps as opponents (Pulkkinen et al. 2019, Geosci. Model Dev. 12). pysteps is optional."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,45 @@ class PystepsPeer:
         return len(LADDER) - 1, np.broadcast_to(state[-1], (LEADS, *state[-1].shape))
 
 
+def steps_ensemble(
+    state: Frames, sampling: Sampling, count: int, seed: int, folder: Path
+) -> tuple[str, Iterator[FloatField]]:
+    """Who made them, and rain rates [mm h-1] (member, y, x) of an ensemble of STEPS at lead 1 .. 12.
+
+    STEPS is that of Bowler et al. 2006 (Q. J. R. Meteorol. Soc. 132); its fields lie in `folder`, which must exist,
+    until they are asked for. Where it fails, as on scans without rain, all members are what stands in for it: lk, then
+    persistence.
+    """
+    try:
+        known = _steps(state, sampling, count, seed, folder)
+    except FAILURES:
+        name, fields = PystepsPeer("lk").attempt(state)
+        return name, (np.broadcast_to(field, (count, *field.shape)) for field in fields)
+    return "steps", (_rain_rate(np.load(_lead(folder, k)), covered) for k, covered in enumerate(known))
+
+
+def _steps(state: Frames, sampling: Sampling, count: int, seed: int, folder: Path) -> BoolField:
+    """Where each lead is known, (lead, y, x), after writing a file of decibels (member, y, x) for each."""
+    velocity = _velocity(state)
+    written = itertools.count()
+
+    def keep(fields: NDArray[np.float64]) -> None:
+        np.save(_lead(folder, next(written)), fields.astype(np.float32))
+
+    options = {"n_ens_members": count, "seed": seed, "num_workers": 1, "callback": keep, "return_output": False}
+    options |= {"n_cascade_levels": CASCADE_LEVELS, "precip_thr": RAIN_DB}
+    options |= {"kmperpixel": sampling.spacing_km, "timestep": sampling.minutes}
+    decibels = np.stack([_decibels(frame) for frame in state])
+    _call("pysteps.nowcasts.steps", "forecast", decibels, velocity, LEADS, **options)
+    if (made := next(written)) != LEADS:
+        raise ValueError(f"STEPS made {made} leads")
+    return np.isfinite(_advected(state[-1], velocity))
+
+
+def _lead(folder: Path, lead: int) -> Path:
+    return folder / f"steps-{lead}.npy"
+
+
 def parts(shape: tuple[int, ...], largest: int = LARGEST, overlap: int = OVERLAP) -> Iterator[tuple[Part, Part]]:
     """Rows and columns that a method sees, and those of its forecast that are kept: together every pixel once.
 
@@ -157,6 +198,9 @@ def _call(module: str, function: str, *arguments: Any, **options: Any) -> NDArra
 
 
 EXTRAPOLATORS: dict[str, Method] = {"lk": _lk, "sprog": _sprog}
+
+CASCADE_LEVELS = 6
+"""Scales of STEPS: pysteps' own choice."""
 
 LADDER = ("sprog", "lk", "persistence")
 """Each is stood in for by the next."""

@@ -51,6 +51,8 @@ def _of_start(
     for step, rain_rate, coverage in zip(steps, later.rain_rate, later.coverage, strict=False):
         observed, covered = (torch.from_numpy(v) for v in joined(rain_rate, coverage, state.block))
         margins, known = step.margins[0].flatten(1).T.cpu(), (step.coverage[0, 0].cpu() > 0) & covered
+        if not known.any():
+            continue
         excess = scene_excess(newest, torch.sigmoid(margins).mean(dim=0))
         places, weight = _drawn(margins[:, 0], known.flatten(), most, random)
         minutes = torch.full_like(weight, step.lead * archive.sampling.minutes)
@@ -58,11 +60,11 @@ def _of_start(
 
 
 def _drawn(any_rain: Tensor, known: Tensor, most: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Places (n,) among the known pixels, and their weights, which sum to 1 where any is known."""
+    """Places (n,) among the known pixels, and their weights, which sum to 1."""
     near = known & (any_rain > NEAR)
     pools = [torch.nonzero(pool)[:, 0] for pool in (near, known & ~near)]
     counts = [min(len(pool), round(most * share)) for pool, share in zip(pools, (1.0, FAR_SHARE), strict=True)]
     places = [p[torch.randperm(len(p), generator=random)[:n]] for p, n in zip(pools, counts, strict=True)]
-    total = max(1, int(known.sum()))
+    total = int(known.sum())
     weights = [torch.full((n,), len(p) / max(1, n) / total) for p, n in zip(pools, counts, strict=True)]
     return torch.cat(places), torch.cat(weights)

@@ -1,0 +1,88 @@
+"""`nowcast evaluate-ensembles`: members and chances of methods side by side on folders of scans."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from nowcast.cli_evaluate import Events, More
+from nowcast.cli_options import bar, errors, usage
+
+if TYPE_CHECKING:
+    from nowcast.evaluation_ensembles import Evaluated
+
+SHOWN = ("1", "3", "6", "12")
+"""Steps."""
+
+
+def evaluate_ensembles(
+    events: Events,
+    more: More = None,
+    methods: Annotated[str, typer.Option(help="Of champion, advection, steps, lk, persistence.")] = (
+        "champion,advection,persistence"
+    ),
+    model: Annotated[str, typer.Option(help="What champion stands for: default or a .safetensors file.")] = "default",
+    members: Annotated[int, typer.Option(help="Members of every ensemble.")] = 24,
+    most_starts: Annotated[int, typer.Option(help="Most starts of an event, spread over it.", min=1)] = 4,
+    window: Annotated[int, typer.Option(help="Side of the window of a larger grid [pixels].", min=64)] = 800,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for plots.")] = None,
+    title: Annotated[str, typer.Option(help="Words on the plots: event, credit.")] = "",
+    device: str = "auto",
+) -> None:
+    """Score members and chances: CRPS, ranks, spread, reliability; the absolute error of methods without members.
+
+    A folder that no forecast can be judged on is named and left out; when there is no other, the exit code is 2.
+    """
+    from nowcast import evaluation_ensembles as ensembles
+    from nowcast.evaluation_ensembles_tables import summary
+
+    with usage():
+        contestants = ensembles.makers(methods.split(","), model, device, members)
+        found: dict[str, Evaluated] = {}
+        for folder in [*events, *(more or [])]:
+            try:
+                with bar(None, folder.name) as step:
+
+                    def report(done: int, of: int, step: Any = step) -> None:
+                        step(f"{done}/{of}")
+
+                    found[str(folder)] = ensembles.evaluate_folder(folder, contestants, most_starts, window, report)
+            except ValueError as error:
+                errors.print(f"[red]left out:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        if not found:
+            raise ValueError("no folder could be evaluated")
+    tables = summary(found)
+    if json_file is not None:
+        json_file.write_text(json.dumps(tables, indent=1) + "\n")
+    _show(tables)
+    if plots is not None:
+        from nowcast.plots_ensembles import plots as draw
+
+        for path in draw(tables, plots, title or f"{len(found)} event(s)"):
+            typer.echo(path)
+
+
+def _show(tables: dict[str, Any]) -> None:
+    """Scores over all events at a few lead steps, and what they rest on."""
+    columns = [f"{what}\n+{lead}" for what in ("CRPS", "spread/error", "16 px CRPS") for lead in SHOWN]
+    table = Table("method", *columns, box=SIMPLE_HEAD, collapse_padding=True)
+    for name, by_lead in tables["all"].items():
+        cells = [by_lead[lead] for lead in SHOWN]
+        single = [cell.get("mae") for cell in cells]
+        values = [
+            cell["members"]["crps"] if "members" in cell else mae for cell, mae in zip(cells, single, strict=True)
+        ]
+        for part, score in (("members", "spread_skill"), ("blocks", "crps")):
+            values += [cell[part][score] if part in cell else None for cell in cells]
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    Console().print(table)
+    for folder, sample in tables["sample"].items():
+        typer.echo(f"{folder}: {len(sample['starts'])} starts, {sample['grid']}")
+        for one in sample["substituted"]:
+            typer.echo(f"  {one['by']} stood in for {one['method']} at {one['starts']} start(s)")

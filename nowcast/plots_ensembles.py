@@ -1,0 +1,156 @@
+"""CRPS, spread, reliability and ranks, drawn from the tables of an evaluation of members and chances."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from nowcast.plots import COLOURS, MARKERS, Panel, drawn, explain
+
+Tables = Mapping[str, Any]
+Cells = dict[str, Any]
+"""Method -> what it has at one lead."""
+
+THRESHOLDS = ("0.1", "1", "5")
+"""mm h-1, of the reliability diagrams."""
+
+SHOWN_LEADS = ("1", "3", "6", "12")
+"""Steps, of rank histograms."""
+
+RELIABLE_LEADS = ("3", "6", "12")
+"""Steps, of reliability diagrams."""
+
+FEWEST = 1e-5
+"""Share of pixels from which a bin of chances is shown as a point."""
+
+
+def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
+    """One PNG each for CRPS with spread, reliability and ranks, over all events together; the files, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    leads = [float(lead) for lead in next(iter(tables["all"].values()))]
+    heading = f"Continuous ranked probability score, and spread over error of the mean\n{title}"
+    return [
+        drawn(folder / "crps.png", heading, _abscissa(tables, leads), list(_panels(tables["all"])), 2),
+        reliability_plot(tables, folder / "reliability.png", title),
+        ranks_plot(tables, folder / "ranks.png", title),
+    ]
+
+
+def reliability_plot(tables: Tables, path: Path, title: str) -> Path:
+    """Observed frequency against forecast chance, a row of thresholds per lead; below each how often it was given."""
+    heights = [3.0, 1.0] * len(RELIABLE_LEADS)
+    size = (3.1 * len(THRESHOLDS), 3.9 * len(RELIABLE_LEADS) + 0.9)
+    figure, grid = plt.subplots(
+        len(heights), len(THRESHOLDS), figsize=size, height_ratios=heights, layout="constrained", sharex=True
+    )
+    for row, lead in enumerate(RELIABLE_LEADS):
+        for column, threshold in enumerate(THRESHOLDS):
+            cells = {name: by_lead[lead]["chances"][threshold] for name, by_lead in _with(tables, "chances").items()}
+            _reliability(grid[2 * row, column], grid[2 * row + 1, column], cells)
+            grid[2 * row, column].set_title(f"≥ {threshold} mm/h, {_after(tables, lead)}", fontsize=9.5)
+        grid[2 * row, 0].set_ylabel("observed frequency", fontsize=9)
+        grid[2 * row + 1, 0].set_ylabel("share", fontsize=9)
+    for axis in grid[-1]:
+        axis.set_xlabel("forecast chance", fontsize=9)
+    explain(figure, grid[0, 0], f"Reliability of chances, and how often they are given\n{title}")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
+
+
+def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
+    """Share of the observations above so many members, times the number of ranks; a row for pixels, one for means."""
+    size = (2.9 * len(SHOWN_LEADS), 6.1)
+    figure, grid = plt.subplots(2, len(SHOWN_LEADS), figsize=size, layout="constrained", sharex=True, sharey="row")
+    for axes, (part, words) in zip(grid, (("members", "pixels"), ("blocks", "means of 16 x 16 px")), strict=True):
+        for axis, lead in zip(axes, SHOWN_LEADS, strict=True):
+            _ranks(axis, {name: by_lead[lead][part] for name, by_lead in _with(tables, part).items()})
+            axis.set_title(f"{words}, {_after(tables, lead)}", fontsize=9.5)
+        axes[0].set_ylabel("frequency, 1 is flat", fontsize=9)
+    for axis in grid[-1]:
+        axis.set_xlabel("members below the observation", fontsize=9)
+    explain(figure, grid[0, 0], f"Rank histograms\n{title}")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
+
+
+def _panels(methods: Tables) -> Iterator[Panel]:
+    pixels = {name: [_crps(cell) for cell in by_lead.values()] for name, by_lead in methods.items()}
+    yield Panel("CRPS of pixels [mm/h]; MAE where there are no members", pixels, from_0_to=np.inf)
+    yield Panel("CRPS of means of 16 x 16 px [mm/h]", _lines(methods, "blocks", "crps"), from_0_to=np.inf)
+    for part, words in (("members", "pixels"), ("blocks", "means of 16 x 16 px")):
+        yield Panel(f"spread over error, {words}", _lines(methods, part, "spread_skill"), 1.0, np.inf)
+
+
+def _lines(methods: Tables, part: str, score: str) -> dict[str, list[float | None]]:
+    """Every method, so that each keeps its colour."""
+    nothing: dict[str, None] = {score: None}
+    return {name: [cell.get(part, nothing)[score] for cell in by_lead.values()] for name, by_lead in methods.items()}
+
+
+def _crps(cell: Tables) -> float | None:
+    score: float | None = cell["members"]["crps"] if "members" in cell else cell["mae"]
+    return score
+
+
+def _with(tables: Tables, part: str) -> dict[str, Any]:
+    """The methods that have members or chances."""
+    return {name: by_lead for name, by_lead in tables["all"].items() if part in by_lead["1"]}
+
+
+def _cadence(tables: Tables) -> float | None:
+    """Minutes of a lead step where all events have the same."""
+    cadences = {sample["cadence_minutes"] for sample in tables["sample"].values()}
+    return cadences.pop() if len(cadences) == 1 else None
+
+
+def _abscissa(tables: Tables, leads: Sequence[float]) -> tuple[str, Sequence[float]]:
+    minutes = _cadence(tables)
+    return ("steps", leads) if minutes is None else ("min", [minutes * lead for lead in leads])
+
+
+def _after(tables: Tables, lead: str) -> str:
+    minutes = _cadence(tables)
+    return f"step {lead}" if minutes is None else f"+{int(lead) * minutes:g} min"
+
+
+def _reliability(axis: Axes, below: Axes, cells: Cells) -> None:
+    axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
+    for k, (name, cell) in enumerate(cells.items()):
+        curve = {what: np.array(values, np.float64) for what, values in cell["reliability_curve"].items()}
+        seen = np.nan_to_num(curve["share"]) >= FEWEST
+        style: dict[str, Any] = {
+            "color": COLOURS[k],
+            "marker": MARKERS[k],
+            "markersize": 3.5,
+            "linewidth": 1.5,
+            "label": name,
+        }
+        axis.plot(curve["probability"][seen], curve["frequency"][seen], **style)
+        below.stairs(np.maximum(np.nan_to_num(curve["share"]), FEWEST / 10), np.linspace(0, 1, 11), color=COLOURS[k])
+    axis.set_xlim(0, 1)
+    axis.set_ylim(0, 1)
+    below.set_yscale("log")
+    below.set_ylim(FEWEST, 1)
+    for each in (axis, below):
+        _plainly(each)
+
+
+def _ranks(axis: Axes, cells: Cells) -> None:
+    axis.axhline(1.0, color="0.6", linewidth=1, zorder=0)
+    for k, (name, cell) in enumerate(cells.items()):
+        ranks = np.array(cell["rank_histogram"], np.float64)
+        axis.stairs(ranks * len(ranks), np.arange(len(ranks) + 1) - 0.5, color=COLOURS[k], linewidth=1.5, label=name)
+    axis.set_ylim(0)
+    _plainly(axis)
+
+
+def _plainly(axis: Axes) -> None:
+    axis.tick_params(labelsize=8)
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
