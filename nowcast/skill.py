@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nowcast.core.timeline import isoformat
-from nowcast.store import days
+from nowcast.store import days, repository
 from nowcast.store.archive import Archive, open_archive, read_slots
 from nowcast.store.days import Damaged
+from nowcast.store.forecasts import open_forecasts
 from nowcast.store.repository import Location
 from nowcast.store.rows import CASE, METHODS, MOMENT, SERVED, alike, summed
 from nowcast.verify import scores
@@ -77,7 +78,7 @@ def skill(location: Location, window: timedelta, until: datetime | None = None) 
     rows, damaged = _rows(location, end - window, end)
     same = alike(rows)
     kept = rows.filter(pa.array(same))
-    minutes = tuple(pc.unique(kept["lead_minutes"]).sort().to_pylist())
+    minutes = _leads(location, kept)
     models = sorted(pc.unique(kept["model"]).to_pylist())
     by_model = {model: kept.filter(pc.equal(kept["model"], model)) for model in models}
     return Skill(
@@ -181,6 +182,14 @@ def _rows(location: Location, start: datetime, end: datetime) -> tuple[pa.Table,
     valid = rows["valid_time"]
     within = pc.and_(pc.greater(valid, pa.scalar(start, MOMENT)), pc.less_equal(valid, pa.scalar(end, MOMENT)))
     return rows.filter(within), tuple(damaged)
+
+
+def _leads(location: Location, rows: pa.Table) -> tuple[int, ...]:
+    """Minutes of all leads that nowcasts have, those that nothing came true at yet among them."""
+    where, found = location.child("forecasts"), set(pc.unique(rows["lead_minutes"]).to_pylist())
+    if repository.exists(where):
+        found |= {lead // UNITS["min"] for lead in open_forecasts(where).lead_times}
+    return tuple(sorted(found))
 
 
 def _assessment(rows: pa.Table, minutes: tuple[int, ...]) -> Assessment:

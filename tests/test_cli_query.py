@@ -86,11 +86,14 @@ class TestTable:
         assert [row[:2] for row in lines(result)] == [["+5", "9.00"], ["+10", "9.00"], ["+15", "9.00"]]
 
     def test_chances_of_certain_rain(self, nowcast: Command) -> None:
-        """At 12:00 all that was observed is above 1 mm/h."""
+        """At 12:00 all that was observed is 4 mm/h or more; beside the forecast stand quantiles, then chances."""
         result = point(nowcast, 8, 12, "--init-time", "2026-06-01T12:00")
         assert "P(>=1)" in result.stdout
         assert "P(>=9.5)" in result.stdout
-        assert [row[2] for row in lines(result)] == ["100%"] * 3
+        for row in lines(result):
+            low, median, high = (float(cell) for cell in row[2:5])
+            assert 1 < low < median < high
+            assert float(row[5].strip("%")) >= 90
 
     def test_a_place_never_observed_has_no_number(self, nowcast: Command) -> None:
         result = point(nowcast, 8, 2)
@@ -168,8 +171,17 @@ class TestJson:
             "dims": ["lead_time"],
             "lead_time_min": [5, 10, 15],
             "rain_rate": [9.0, 9.0, 9.0],
+            "rain_rate_quantile": found["rain_rate_quantile"],
+            "probability": found["probability"],
             "outlook": found["outlook"],
         }
+
+    def test_point_has_quantiles_and_chances_by_lead(self, nowcast: Command) -> None:
+        found = json.loads(point(nowcast, 8, 9, "--format", "json").stdout)
+        assert list(found["rain_rate_quantile"]) == ["0.1", "0.5", "0.9"]
+        assert list(found["probability"]) == ["1", "9.5"]
+        for low, high in zip(found["rain_rate_quantile"]["0.1"], found["rain_rate_quantile"]["0.9"], strict=True):
+            assert low < high
 
     def test_point_sums_up_what_happens_after_a_given_now(self, nowcast: Command) -> None:
         """Persistence of 9 mm/h from 12:05; at 12:09 the leads to 12:20 are 1, 6 and 11 min ahead."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FIVE, START, TIMELINE, archive_in, file_id, scan
+from fakes import FIVE, START, TIMELINE, archive_in, file_id, forecasts_in, scan
 from typer.testing import CliRunner, Result
 
 import nowcast
@@ -93,6 +93,12 @@ class TestWindow:
         told = tables(skill(here, HOUR), LATER)
         assert told["until"] == told["newest_scored"] == "2026-06-01T00:55:00Z"
         assert told["age_minutes"] == 3 * 24 * 60 - 55
+
+    def test_lists_every_lead_of_the_nowcasts_with_null_where_nothing_came_true(self, here: Location) -> None:
+        forecasts_in(Path(here.url), leads=3)
+        told = tables(skill(here, HOUR), LATER)
+        assert told["csi"]["served"]["1"] == {"5": 0.8, "10": 0.8, "15": None}
+        assert told["cases"]["served"] == {"5": 10.0, "10": 10.0, "15": 0.0}
 
     def test_without_any_scan_is_empty_and_not_perfect(self, here: Location) -> None:
         found = skill(here, HOUR, LATER)

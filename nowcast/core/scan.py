@@ -143,7 +143,9 @@ class Nowcast:
             if np.any(chance < 0) or np.any(chance > 1):
                 raise ValueError(f"probability at {threshold} is outside 0 .. 1")
         for share, rain_rate in self.quantile.items():
-            if rain_rate.shape != expected or not 0 < share < 1:
+            if not 0 < share < 1:
+                raise ValueError(f"a quantile must lie between 0 and 1, not at {share}")
+            if rain_rate.shape != expected:
                 raise ValueError(f"quantile at {share} is {rain_rate.shape}, not {expected}")
             if np.any(np.isinf(rain_rate)) or np.any(rain_rate < 0):
                 raise ValueError(f"quantile at {share} holds infinite or negative rain rates")

@@ -40,8 +40,9 @@ class Calibration:
     scene: tuple[Line, ...] = ((0.0, 0.0),) * len(RATES)
 
     def __post_init__(self) -> None:
-        if {len(self.slope), len(self.offset), len(self.scene)} != {len(RATES)}:
-            raise ValueError(f"{len(self.slope)} slopes, {len(self.offset)} offsets for {len(RATES)} rates")
+        counts = len(self.slope), len(self.offset), len(self.scene)
+        if set(counts) != {len(RATES)}:
+            raise ValueError("{} slopes, {} offsets and {} scene weights".format(*counts) + f" for {len(RATES)} rates")
 
     def calibrated(self, margins: Tensor, minutes: float, observed: Tensor) -> Tensor:
         """Margins (b, k, y, x) after so many minutes, falling along k; `observed` (k,) as of `shares`."""

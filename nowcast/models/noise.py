@@ -21,6 +21,9 @@ SLOPE = -1.5
 FEWEST_WET = 100
 """Pixels with rain that a spectrum can be read off."""
 
+FLATTEST = 1e-3
+"""Standard deviation of a normalised field, 0.04 dB, below which it has no spectrum to read off."""
+
 MOST_LASTING = 0.995
 """Correlation from one step to the next above which a scale would never change."""
 
@@ -43,7 +46,7 @@ def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
         displacement = extend(displacement, flow)
         fields = torch.fft.irfft2(spectrum, s=newest.shape[-2:])
         moved = advect(fields[None], displacement, outside="reflection")[0]
-        yield moved / moved.var(dim=(-2, -1)).mean().sqrt().clamp(min=1e-12)
+        yield moved / moved.square().mean().sqrt().clamp(min=1e-12)
 
 
 def _lost(lasting: Tensor, steps: int) -> Tensor:
@@ -55,9 +58,8 @@ def _lost(lasting: Tensor, steps: int) -> Tensor:
 def _amplitude(field: Tensor) -> Tensor:
     """Of each coefficient of `rfft2`, that of the field (y, x) in a window that falls to zero at the edges."""
     height, width = field.shape
-    if int((field > 0).sum()) < FEWEST_WET:
-        radius = _radius(height, width, field).clamp(min=1.0 / max(height, width))
-        return radius**SLOPE * (radius > 0)
+    if int((field > 0).sum()) < FEWEST_WET or field.std() < FLATTEST:
+        return _radius(height, width, field).clamp(min=1.0 / max(height, width)) ** SLOPE
     window = torch.hann_window(height, device=field.device)[:, None] * torch.hann_window(width, device=field.device)
     spectrum: Tensor = torch.fft.rfft2(window * (field - (window * field).sum() / window.sum())).abs()
     spectrum[0, 0] = 0.0

@@ -38,7 +38,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
 
     with prefect_test_harness():
         for name, progress in (("calm", lambda taken, made: None), ("killed", kill_once)):
-            asyncio.run(follow(Region(name=name), settings, Replay(paths), progress))
+            asyncio.run(follow(Region(name=name, leads=6), settings, Replay(paths), progress))
         (tmp_path / "store" / "blocked").mkdir()
         (tmp_path / "store" / "blocked" / "skill").touch()
         blocked = Region(name="blocked", model="advection")
@@ -53,8 +53,8 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
         np.testing.assert_array_equal(read_rain_rate(hit, slot), read_rain_rate(calm, slot))
     for name in ("calm", "killed"):
         live = tables(skill(settings.location(name), timedelta(hours=1)), datetime.now(UTC))
-        assert live["scans"]["scored"] == 8
-        assert largest_difference(live, verification(Region(name=name), settings)) <= 1e-6
+        assert live["scans"]["scored"] == 9
+        assert largest_difference(live, verification(Region(name=name, leads=6), settings)) <= 1e-6
     for name in ("calm", "killed", "blocked"):
         stop(Region(name=name))
     ray.shutdown()

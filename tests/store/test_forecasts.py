@@ -77,6 +77,37 @@ def test_provenance_and_probability_can_be_read(tmp_path: Path) -> None:
     assert int(found.input_age) == 90
 
 
+SHARES = (0.1, 0.9)
+
+
+def with_quantiles(slot: int, shares: tuple[float, ...] = SHARES) -> Nowcast:
+    """Quantiles at 0.1 and 0.9 are those parts of the rain rate."""
+    plain = nowcast(slot)
+    return replace(plain, quantile={share: share * plain.rain_rate for share in shares})
+
+
+def test_quantiles_are_kept_and_can_be_read(tmp_path: Path) -> None:
+    location = Location(str(tmp_path / "forecasts"))
+    create_forecasts(location, GRID, TIMELINE, 3, (1.0, 5.0), SHARES)
+    assert open_forecasts(location).quantiles == SHARES
+    publish(open_to_publish(location), with_quantiles(2), NOW)
+    found = query.latest(Reader(location)).rain_rate_quantile
+    for share in SHARES:
+        np.testing.assert_allclose(found.sel(quantile=share)[:, 1, 1], share * np.array([1.0, 2.0, 3.0]), atol=1e-6)
+    assert np.isnan(found[:, :, 0, 0]).all()
+
+
+def test_a_store_of_quantiles_refuses_a_nowcast_without_and_a_store_without_ignores_them(tmp_path: Path) -> None:
+    keeping = create_forecasts(Location(str(tmp_path / "keeping")), GRID, TIMELINE, 3, (1.0, 5.0), SHARES)
+    with pytest.raises(ValueError, match=r"no quantile at \[0\.9\]"):
+        publish(keeping, with_quantiles(2, (0.1, 0.5)), NOW)
+    assert issued(keeping) == {}
+    plain = forecasts_in(tmp_path)
+    assert publish(plain, with_quantiles(2), NOW)
+    assert open_forecasts(plain.location).quantiles == ()
+    assert "rain_rate_quantile" not in query.latest(Reader(plain.location))
+
+
 def test_the_latest_never_goes_back(tmp_path: Path) -> None:
     forecasts = forecasts_in(tmp_path)
     reader = Reader(forecasts.location)

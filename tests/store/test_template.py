@@ -37,7 +37,7 @@ def layouts() -> dict[str, Any]:
     return {
         "archive of reflectivity": described(archive_template(GRID, "reflectivity")),
         "archive of rain rate": described(archive_template(GRID, "rain_rate")),
-        "forecasts": described(forecast_template(GRID, (5, 10), (0.1, 1.0))),
+        "forecasts": described(forecast_template(GRID, (5, 10), (0.1, 1.0), (0.1, 0.5, 0.9))),
     }
 
 
