@@ -10,9 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from nowcast.cli import app
+from nowcast.core.scan import Frames
 from nowcast.core.types import USUAL
 from nowcast.evaluation_ensembles import Made, block_means, judge, makers, middle
-from nowcast.models.pysteps_peers import Frames, PystepsPeer, steps_ensemble
+from nowcast.models.pysteps_peers import PystepsPeer, steps_ensemble
 from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 from nowcast.verify import scores_ensemble
@@ -98,31 +99,36 @@ def test_what_cannot_be_compared_is_said(names: list[str], count: int, reason: s
         makers(names, "default", "cpu", count)
 
 
-def state_of(count: int, dry: bool = False) -> Frames:
-    peer, state = PystepsPeer("lk"), None
-    for scan in STORM.scans(count):
-        state = peer.observe(state, scan.rain_rate * (0 if dry else 1), scan.coverage)
-    assert state is not None
-    return state
-
-
 def test_members_of_steps_differ_and_end_where_nothing_is_known(tmp_path: Path) -> None:
     pytest.importorskip("pysteps")
-    made_by, forecast = steps_ensemble(state_of(4), USUAL, 3, 1, tmp_path)
+    peer, state = PystepsPeer("lk"), None
+    for scan in STORM.scans(4):
+        state = peer.observe(state, scan.rain_rate, scan.coverage)
+    assert state is not None
+    made_by, forecast = steps_ensemble(state, USUAL, 3, 1, tmp_path)
     fields = np.stack(list(forecast))
     assert (made_by, fields.shape) == ("steps", (12, 3, 64, 64))
-    assert np.nanmax(np.nanstd(fields[5], axis=0)) > 0.1
+    assert np.nanmax(np.ptp(fields[5], axis=0)) > 0.1
     assert np.isnan(fields[-1]).sum() > np.isnan(fields[0]).sum() > 0
     assert (np.isnan(fields).all(axis=1) == np.isnan(fields).any(axis=1)).all()
-    again = list(steps_ensemble(state_of(4), USUAL, 3, 1, tmp_path)[1])
+    again = list(steps_ensemble(state, USUAL, 3, 1, tmp_path)[1])
     np.testing.assert_array_equal(fields, np.stack(again))
 
 
-def test_all_members_are_what_stands_in_for_steps(tmp_path: Path) -> None:
+def test_all_members_are_what_stands_in_for_steps() -> None:
     """Dry scans: neither STEPS nor Lucas-Kanade has anything to follow."""
     pytest.importorskip("pysteps")
-    made_by, forecast = steps_ensemble(state_of(4, dry=True), USUAL, 3, 1, tmp_path)
-    fields = list(forecast)
+    scans = list(STORM.scans(4))
+    dry = np.stack([np.where(scan.coverage, np.float32(0), np.float32(np.nan)) for scan in scans])
+    coverage, ids = np.stack([scan.coverage for scan in scans]), tuple(scan.scan_id for scan in scans)
+    frames = Frames(tuple(scan.nominal_time for scan in scans), dry, coverage, ids)
+    made_by, forecast = makers(["steps"], "default", "cpu", 3)["steps"](frames, 1)
+    made = list(forecast)
     assert made_by == "persistence"
-    assert [field.shape for field in fields] == [(3, 64, 64)] * 12
-    assert np.nanmax(fields[0]) == 0
+    assert len(made) == 12
+    for one in made:
+        assert one.rain_rate is None
+        assert one.members is not None
+        assert one.chances is not None
+        assert one.members.shape == (3, 64, 64)
+        assert np.nanmax(one.members) == np.nanmax(one.chances) == 0
