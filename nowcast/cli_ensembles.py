@@ -16,7 +16,7 @@ from nowcast.cli_options import bar, errors, usage
 if TYPE_CHECKING:
     from nowcast.evaluation_ensembles import Evaluated
 
-SHOWN = ("1", "3", "6", "12")
+SHOWN = ("1", "6", "12")
 """Steps."""
 
 
@@ -70,19 +70,23 @@ def evaluate_ensembles(
 
 def _show(tables: dict[str, Any]) -> None:
     """Scores over all events at a few lead steps, and what they rest on."""
-    columns = [f"{what}\n+{lead}" for what in ("CRPS", "spread/error", "16 px CRPS") for lead in SHOWN]
-    table = Table("method", *columns, box=SIMPLE_HEAD, collapse_padding=True)
+    leads = " ".join(f"+{lead}".ljust(5) for lead in SHOWN)
+    columns = [f"{what}\n{leads}" for what in ("CRPS", "spread/error", "16 px CRPS")]
+    table = Table("method", *columns, box=SIMPLE_HEAD)
     for name, by_lead in tables["all"].items():
         cells = [by_lead[lead] for lead in SHOWN]
-        single = [cell.get("mae") for cell in cells]
-        values = [
-            cell["members"]["crps"] if "members" in cell else mae for cell, mae in zip(cells, single, strict=True)
-        ]
-        for part, score in (("members", "spread_skill"), ("blocks", "crps")):
-            values += [cell[part][score] if part in cell else None for cell in cells]
-        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+        pixels = [cell["members"]["crps"] if "members" in cell else cell["mae"] for cell in cells]
+        spread, blocks = (
+            [cell[part][score] if part in cell else None for cell in cells]
+            for part, score in (("members", "spread_skill"), ("blocks", "crps"))
+        )
+        table.add_row(name, *(_joined(values) for values in (pixels, spread, blocks)))
     Console().print(table)
     for folder, sample in tables["sample"].items():
         typer.echo(f"{folder}: {len(sample['starts'])} starts, {sample['grid']}")
         for one in sample["substituted"]:
             typer.echo(f"  {one['by']} stood in for {one['method']} at {one['starts']} start(s)")
+
+
+def _joined(values: list[float | None]) -> str:
+    return " ".join("  -  " if value is None else f"{value:.3f}" for value in values)

@@ -202,4 +202,4 @@ def explain(figure: Figure, first: Axes, title: str) -> None:
     figure.suptitle(heading, fontsize=12, fontweight="bold", x=0.01, ha="left")
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
-    figure.text(0.995, 0.985, rest, ha="right", va="top", fontsize=8, color="0.35")
+    figure.text(0.995, 1 - 0.09 / figure.get_figheight(), rest, ha="right", va="top", fontsize=8, color="0.35")

@@ -31,31 +31,42 @@ def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
     """One PNG each for CRPS with spread, reliability and ranks, over all events together; the files, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     leads = [float(lead) for lead in next(iter(tables["all"].values()))]
-    heading = f"Continuous ranked probability score, and spread over error of the mean\n{title}"
+    heading = f"CRPS, and spread over error\n{title}"
     return [
-        drawn(folder / "crps.png", heading, _abscissa(tables, leads), list(_panels(tables["all"])), 2),
+        drawn(folder / "crps.png", heading, _abscissa(tables, leads), list(_panels(tables["all"])), 4),
         reliability_plot(tables, folder / "reliability.png", title),
         ranks_plot(tables, folder / "ranks.png", title),
     ]
 
 
 def reliability_plot(tables: Tables, path: Path, title: str) -> Path:
-    """Observed frequency against forecast chance, a row of thresholds per lead; below each how often it was given."""
+    """Observed frequency against forecast chance, a row of thresholds per lead; below each how often it was given.
+
+    A threshold whose chances are never more than a tenth is left out, but for the first.
+    """
+    methods = _with(tables, "chances")
+    thresholds = [threshold for threshold in THRESHOLDS if threshold == THRESHOLDS[0] or _given(methods, threshold)]
     heights = [3.0, 1.0] * len(RELIABLE_LEADS)
-    size = (3.1 * len(THRESHOLDS), 3.9 * len(RELIABLE_LEADS) + 0.9)
+    size = (max(6.2, 3.1 * len(thresholds)), 3.9 * len(RELIABLE_LEADS) + 0.9)
     figure, grid = plt.subplots(
-        len(heights), len(THRESHOLDS), figsize=size, height_ratios=heights, layout="constrained", sharex=True
+        len(heights),
+        len(thresholds),
+        figsize=size,
+        height_ratios=heights,
+        layout="constrained",
+        sharex=True,
+        squeeze=False,
     )
     for row, lead in enumerate(RELIABLE_LEADS):
-        for column, threshold in enumerate(THRESHOLDS):
-            cells = {name: by_lead[lead]["chances"][threshold] for name, by_lead in _with(tables, "chances").items()}
+        for column, threshold in enumerate(thresholds):
+            cells = {name: by_lead[lead]["chances"][threshold] for name, by_lead in methods.items()}
             _reliability(grid[2 * row, column], grid[2 * row + 1, column], cells)
             grid[2 * row, column].set_title(f"≥ {threshold} mm/h, {_after(tables, lead)}", fontsize=9.5)
         grid[2 * row, 0].set_ylabel("observed frequency", fontsize=9)
         grid[2 * row + 1, 0].set_ylabel("share", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("forecast chance", fontsize=9)
-    explain(figure, grid[0, 0], f"Reliability of chances, and how often they are given\n{title}")
+    explain(figure, grid[0, 0], f"Reliability\n{title}")
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
@@ -80,9 +91,9 @@ def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
 
 def _panels(methods: Tables) -> Iterator[Panel]:
     pixels = {name: [_crps(cell) for cell in by_lead.values()] for name, by_lead in methods.items()}
-    yield Panel("CRPS of pixels [mm/h]; MAE where there are no members", pixels, from_0_to=np.inf)
-    yield Panel("CRPS of means of 16 x 16 px [mm/h]", _lines(methods, "blocks", "crps"), from_0_to=np.inf)
-    for part, words in (("members", "pixels"), ("blocks", "means of 16 x 16 px")):
+    yield Panel("CRPS or MAE, pixels [mm/h]", pixels, from_0_to=np.inf)
+    yield Panel("CRPS, 16 x 16 px [mm/h]", _lines(methods, "blocks", "crps"), from_0_to=np.inf)
+    for part, words in (("members", "pixels"), ("blocks", "16 x 16 px")):
         yield Panel(f"spread over error, {words}", _lines(methods, part, "spread_skill"), 1.0, np.inf)
 
 
@@ -100,6 +111,12 @@ def _crps(cell: Tables) -> float | None:
 def _with(tables: Tables, part: str) -> dict[str, Any]:
     """The methods that have members or chances."""
     return {name: by_lead for name, by_lead in tables["all"].items() if part in by_lead["1"]}
+
+
+def _given(methods: Tables, threshold: str) -> bool:
+    """Whether any method gives more than the lowest chances."""
+    cells = (by_lead[lead]["chances"][threshold] for by_lead in methods.values() for lead in RELIABLE_LEADS)
+    return any((share or 0.0) >= FEWEST for cell in cells for share in cell["reliability_curve"]["share"][1:])
 
 
 def _cadence(tables: Tables) -> float | None:
