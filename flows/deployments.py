@@ -11,9 +11,8 @@ from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
 from flows.retrain import retrain
 from nowcast.logs import configure
-from nowcast.settings import Settings
+from nowcast.settings import USUAL_CADENCE, Settings
 
-DEFAULT_INTERVAL = timedelta(minutes=5)
 RETRAIN_AT = "30 2 * * *"
 """Cron, UTC."""
 
@@ -25,7 +24,7 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
     retrain daily."""
     made = []
     for name in settings.region_names():
-        cadence = settings.region(name).cadence or DEFAULT_INTERVAL
+        cadence = settings.region(name).cadence or USUAL_CADENCE
         schedules: tuple[tuple[Any, timedelta | None, str | None], ...] = (
             (follow_region, None, None),
             (ingest_folder, cadence, None),

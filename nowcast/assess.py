@@ -13,7 +13,7 @@ from nowcast.forecast import state_at
 from nowcast.models.rollout import Rolling
 from nowcast.store import repository
 from nowcast.store.archive import Archive, read_frames, read_slots
-from nowcast.store.forecasts import Forecasts, as_kept, issued, lead_by_lead, open_forecasts, rungs
+from nowcast.store.forecasts import Forecasts, Record, as_kept, issued, lead_by_lead, open_forecasts, records
 from nowcast.store.repository import Location
 from nowcast.store.rows import ADVECTION, PERSISTENCE, SERVED
 from nowcast.verify.scores import summary
@@ -40,14 +40,14 @@ class Contest:
         return lru_cache(self.leads + 1)(lambda slot: read_frames(self.archive, slot, slot))
 
     @cached_property
-    def models(self) -> dict[int, str]:
-        """Every slot with a nowcast that was published, ascending, and the model that made it."""
-        return issued(self.forecasts)
+    def records(self) -> dict[int, Record]:
+        """Every slot with a nowcast that was published, or the reason why there is none, ascending."""
+        return records(self.forecasts)
 
     @cached_property
-    def rungs(self) -> list[str]:
-        """The rung of the fallback ladder of every slot's nowcast, empty where none is known."""
-        return rungs(self.forecasts)
+    def models(self) -> dict[int, str]:
+        """Every slot with a nowcast that was published, ascending, and the model that made it."""
+        return {slot: record.model for slot, record in self.records.items() if record.is_issued}
 
     @property
     def leads(self) -> int:

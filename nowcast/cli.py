@@ -163,7 +163,7 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
     """What a region's stores hold."""
     from nowcast.store import repository
     from nowcast.store.archive import gaps, open_archive, read_slots
-    from nowcast.store.forecasts import NO_RUNG, open_forecasts, records
+    from nowcast.store.forecasts import open_forecasts, records
     from nowcast.store.quarantine import refusals
 
     with usage():
@@ -172,7 +172,7 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
         archive = open_archive(location.child("archive"))
         nowcasts = location.child("forecasts")
         held = records(open_forecasts(nowcasts)) if repository.exists(nowcasts) else {}
-    slots, done = read_slots(archive), {slot: one for slot, one in held.items() if one.rung != NO_RUNG}
+    slots, done = read_slots(archive), {slot: one for slot, one in held.items() if one.is_issued}
     observed, newest = slots.observed, held[max(held)] if held else None
     at = [archive.timeline.time(int(slot)).isoformat() for slot in (observed[0], observed[-1])] if len(observed) else []
     row = {

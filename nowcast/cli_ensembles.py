@@ -1,23 +1,26 @@
 """`nowcast evaluate-ensembles`: members and chances of methods side by side on folders of scans."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cli_evaluate import Events, More
-from nowcast.cli_options import bar, errors, usage
+from nowcast.cli_evaluate import Events, More, folder_by_folder
+from nowcast.cli_options import usage
 
 if TYPE_CHECKING:
     from nowcast.evaluation_ensembles import Evaluated
 
 SHOWN = ("1", "6", "12")
 """Steps."""
+
+WINDOW = 800
+"""Side [pixels] of the window of a larger grid: STEPS takes minutes for as much."""
 
 
 def evaluate_ensembles(
@@ -29,7 +32,7 @@ def evaluate_ensembles(
     model: Annotated[str, typer.Option(help="What champion stands for: default or a .safetensors file.")] = "default",
     members: Annotated[int, typer.Option(help="Members of every ensemble.")] = 24,
     most_starts: Annotated[int, typer.Option(help="Most starts of an event, spread over it.", min=1)] = 4,
-    window: Annotated[int, typer.Option(help="Side of the window of a larger grid [pixels].", min=64)] = 800,
+    window: Annotated[int, typer.Option(help="Side of the window of a larger grid [pixels].", min=64)] = WINDOW,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for plots.")] = None,
     title: Annotated[str, typer.Option(help="Words on the plots: event, credit.")] = "",
@@ -44,19 +47,9 @@ def evaluate_ensembles(
 
     with usage():
         contestants = ensembles.makers(methods.split(","), model, device, members)
-        found: dict[str, Evaluated] = {}
-        for folder in [*events, *(more or [])]:
-            try:
-                with bar(None, folder.name) as step:
-
-                    def report(done: int, of: int, step: Any = step) -> None:
-                        step(f"{done}/{of}")
-
-                    found[str(folder)] = ensembles.evaluate_folder(folder, contestants, most_starts, window, report)
-            except ValueError as error:
-                errors.print(f"[red]left out:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        if not found:
-            raise ValueError("no folder could be evaluated")
+        judge = partial(ensembles.evaluate_folder, contestants=contestants, most_starts=most_starts, window=window)
+        judged = folder_by_folder([*events, *(more or [])], judge)
+        found: dict[str, Evaluated] = {name: one for name, one in judged if not isinstance(one, ValueError)}
     tables = summary(found)
     if json_file is not None:
         json_file.write_text(json.dumps(tables, indent=1) + "\n")

@@ -1,8 +1,10 @@
 """`nowcast evaluate`: methods side by side on folders of scans."""
 
 import json
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -14,6 +16,8 @@ from nowcast.cli_options import bar, errors, usage
 
 if TYPE_CHECKING:
     from nowcast.evaluation import Evaluated
+
+Result = TypeVar("Result")
 
 Events = Annotated[list[Path], typer.Option("--events", help="Folder of scans of one event; more may follow it.")]
 More = Annotated[list[Path] | None, typer.Argument(help="Further folders.", show_default=False)]
@@ -44,25 +48,45 @@ def evaluate(
         contestants = evaluation.methods(methods.split(","), model, device)
         found: dict[str, Evaluated] = {}
         unusable: dict[str, str] = {}
-        for folder in [*events, *(more or [])]:
-            try:
-                with bar(None, folder.name) as step:
-                    one = evaluation.evaluate_folder(folder, contestants, lambda done, of: step(f"{done}/{of}"))
-                found[str(folder)] = one
-            except ValueError as error:
-                unusable[str(folder)] = str(error)
-                errors.print(f"[red]left out:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        judge = partial(evaluation.evaluate_folder, contestants=contestants)
+        for folder, one in folder_by_folder([*events, *(more or [])], judge):
+            if isinstance(one, ValueError):
+                unusable[folder] = str(one)
+            else:
+                found[folder] = one
             tables = evaluation_tables.summary(found, unusable)
             if json_file is not None and found:
                 json_file.write_text(json.dumps(tables, indent=1) + "\n")
-        if not found:
-            raise ValueError("no folder could be evaluated")
     _show(tables)
     if plots is not None:
         from nowcast.plots import plots as draw
 
         for path in draw(tables, plots, title or f"{len(found)} event(s), {tables['sample']['all']['starts']} starts"):
             typer.echo(path)
+
+
+def folder_by_folder(folders: list[Path], judge: Callable[..., Result]) -> Iterator[tuple[str, Result | ValueError]]:
+    """What `judge` makes of each folder, or why it is left out, which is told; ValueError when all of them are.
+
+    `judge` takes the folder and `progress`, to be called with (starts done, starts in all).
+    """
+    usable = 0
+    for folder in folders:
+        try:
+            with bar(None, folder.name) as step:
+                one = judge(folder, progress=partial(_count, step))
+        except ValueError as error:
+            errors.print(f"[red]left out:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+            yield str(folder), error
+            continue
+        usable += 1
+        yield str(folder), one
+    if not usable:
+        raise ValueError("no folder could be evaluated")
+
+
+def _count(step: Callable[[str], None], done: int, of: int) -> None:
+    step(f"{done}/{of}")
 
 
 def _show(tables: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A region's desk: its warm methods, its stores, and what speaks against or follows a nowcast."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -173,26 +173,27 @@ def _watcher(region: Region, settings: Settings, grid: Grid) -> Watch | None:
 def serving(desk: Desk, archive: Archive) -> Rolling[Any] | None:
     """The method of the highest rung that can be loaded, by the registry as it is now."""
     refresh(desk.roster)
-    for _, name in rungs(desk.roster):
-        try:
-            return rolling(desk.roster, name, archive.sampling)
-        except (ValueError, OSError):
-            continue
-    return None
+    return next(_loadable(desk.roster, (name for _, name in rungs(desk.roster)), archive.sampling), None)
 
 
 def method_of(region: Region, settings: Settings, model_id: str, sampling: Sampling) -> Rolling[Any]:
     """The method with this id, for scans like these; ValueError when it is not at hand any more."""
     roster = desk(region, settings).roster
     refresh(roster)
-    for name in (*(name for _, name in rungs(roster)), SHIPPED, model_id):
-        try:
-            found = rolling(roster, name, sampling)
-        except (ValueError, OSError):
-            continue
+    names = (*(name for _, name in rungs(roster)), SHIPPED, model_id)
+    for found in _loadable(roster, names, sampling):
         if found.nowcaster.model_id == model_id:
             return found
     raise ValueError(f"{model_id}, which made the nowcast, is not at hand")
+
+
+def _loadable(roster: Roster, names: Iterable[str], sampling: Sampling) -> Iterator[Rolling[Any]]:
+    """Those of the methods that can be loaded, each when its turn comes."""
+    for name in names:
+        try:
+            yield rolling(roster, name, sampling)
+        except (ValueError, OSError):
+            continue
 
 
 def strangeness(method: Nowcaster[Any], archive: Archive) -> str:

@@ -32,12 +32,10 @@ from nowcast.store.archive import Archive, read_frames
 from nowcast.verify.chances import Chances, compare_chances
 from nowcast.verify.ensemble import Members, compare_members, shares
 from nowcast.verify.part import Counts, Part, at_lead
+from nowcast.verify.statistics import merged
 
 BLOCK = 16
 """Side [pixels] of the areas over which means are judged as well: members that are coherent in space spread there."""
-
-WINDOW = 800
-"""Side [pixels] of the window of a larger grid: STEPS takes minutes for as much."""
 
 METHODS = ("champion", "advection", "steps", "lk", "persistence")
 
@@ -75,7 +73,7 @@ class Judged(Part):
     chances: Chances | None
 
 
-Assessed = dict[str, Judged]
+Assessed = Mapping[str, Judged]
 """By method."""
 
 
@@ -133,11 +131,12 @@ def _evaluated(
     window: int,
     progress: Callable[[int, int], None],
 ) -> Evaluated:
-    archive, totals = event.archive, dict[str, Judged]()
+    archive = event.archive
+    totals: Assessed = {}
     view, substituted = middle(archive.grid.shape, window), Counter[tuple[str, str]]()
     for done, slot in enumerate(starts, 1):
         sums, stood_in = one_start(archive, slot, contestants, view)
-        totals = together(totals, sums)
+        totals = merged(totals, sums)
         substituted.update(stood_in)
         progress(done, len(starts))
     times = tuple(archive.timeline.time(slot) for slot in starts)
@@ -156,7 +155,7 @@ def one_start(
     for lead, made in zip(range(LEADS), zip(*(forecast for _, forecast in runs.values()), strict=False), strict=False):
         later = read_frames(archive, slot + 1 + lead, slot + 1 + lead)
         truth = later.rain_rate[0, *view], later.coverage[0, *view]
-        totals = together(totals, judge(dict(zip(runs, made, strict=True)), *truth, lead))
+        totals = merged(totals, judge(dict(zip(runs, made, strict=True)), *truth, lead))
     return totals, [(name, by) for name, (by, _) in runs.items() if by != name]
 
 
@@ -164,11 +163,6 @@ def judge(made: Mapping[str, Made], observed: FloatField, coverage: BoolField, l
     """Sums of forecasts valid at the time of the observation [mm h-1] (y, x), on the covered pixels that all have."""
     mask = np.logical_and.reduce([coverage, *(known for one in made.values() for known in one.known())])
     return {name: _judged(one, observed, mask, lead) for name, one in made.items()}
-
-
-def together(one: Assessed, other: Assessed) -> Assessed:
-    """Sums over both; either may be empty."""
-    return {name: one[name] + sums if name in one else sums for name, sums in other.items()} if other else one
 
 
 def middle(shape: tuple[int, int], window: int) -> tuple[slice, slice]:

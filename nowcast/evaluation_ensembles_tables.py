@@ -5,13 +5,14 @@ from functools import reduce
 from typing import Any
 
 from nowcast.core.timeline import isoformat
-from nowcast.evaluation_ensembles import Assessed, Evaluated, Judged, together
+from nowcast.evaluation_ensembles import Assessed, Evaluated, Judged
 from nowcast.evaluation_event import LEADS
 from nowcast.verify import scores_chances, scores_ensemble
 from nowcast.verify.chances import Chances
 from nowcast.verify.ensemble import Members
 from nowcast.verify.part import Counts, ratio
 from nowcast.verify.scores import plain
+from nowcast.verify.statistics import merged
 
 ENSEMBLE = {
     "crps": scores_ensemble.crps,
@@ -33,7 +34,7 @@ CELL = {
 def summary(found: Mapping[str, Evaluated]) -> dict[str, Any]:
     """Scores by method and lead step over events by folder, and over all of them together."""
     nothing: Assessed = {}
-    total = reduce(together, (one.judged for one in found.values()), nothing)
+    total = reduce(merged, (one.judged for one in found.values()), nothing)
     return {
         "events": {folder: _by_method(one.judged) for folder, one in found.items()},
         "all": _by_method(total),

@@ -14,7 +14,7 @@ from nowcast.core.grid import GridMismatch
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
-from nowcast.settings import Region, Settings
+from nowcast.settings import USUAL_CADENCE, Region, Settings
 from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
 from nowcast.sources.payload import BadScan
@@ -24,8 +24,6 @@ from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
 
 log = structlog.get_logger()
-
-DEFAULT_CADENCE = timedelta(minutes=5)
 
 
 class Outcome(StrEnum):
@@ -128,7 +126,7 @@ def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
     """Time between scans as the file itself, or the names of its neighbours, tell."""
     within = usual_step(scan.nominal_time for scan in scans)
     named = (time_in_name(other.name) for other in path.parent.iterdir())
-    return within or usual_step(moment for moment in named if moment) or DEFAULT_CADENCE
+    return within or usual_step(moment for moment in named if moment) or USUAL_CADENCE
 
 
 def _repeats(archive: Archive, scans: Sequence[Scan], placements: Sequence[Placement]) -> list[str]:

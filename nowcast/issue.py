@@ -26,7 +26,6 @@ from nowcast.settings import Region, Settings
 from nowcast.sight import view
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.store.forecasts import (
-    NO_RUNG,
     Forecasts,
     publish,
     records,
@@ -82,7 +81,7 @@ def due(archive: Archive, forecasts: Forecasts) -> list[int]:
     """
     observed, held = read_slots(archive).observed, records(forecasts)
     newest = observed[-1] if len(observed) else -1
-    done = max((slot for slot, record in held.items() if record.rung != NO_RUNG or slot < newest), default=-1)
+    done = max((slot for slot, record in held.items() if record.is_issued or slot < newest), default=-1)
     return [int(slot) for slot in observed[observed > done]]
 
 

@@ -146,10 +146,27 @@ def drawn(path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels:
         lowest = axes[(len(panels) - 1 - column) // columns * columns + column]
         lowest.set_xlabel(f"lead [{unit}]", fontsize=9)
         lowest.tick_params(labelbottom=True)
-    explain(figure, axes[0], title)
+    return finished(figure, axes[0], title, path)
+
+
+def finished(figure: Figure, first: Axes, title: str, path: Path) -> Path:
+    """Heading, the title's second line at the right, and the legend of the first axes below; written to the path."""
+    heading, _, rest = title.partition("\n")
+    figure.suptitle(heading, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
+    figure.text(0.995, 1 - 0.09 / figure.get_figheight(), rest, ha="right", va="top", fontsize=8, color="0.35")
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
+
+
+def plainly(axis: Axes) -> None:
+    """Small ticks, a pale grid behind the lines, and no frame above and at the right."""
+    axis.tick_params(labelsize=8)
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
@@ -160,12 +177,9 @@ def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
         colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         axis.plot(leads, line, label=name, markersize=3.5, linewidth=1.5, color=colour, marker=marker, zorder=9 - k)
     axis.set_title(panel.title, fontsize=9.5)
-    axis.tick_params(labelsize=8)
+    plainly(axis)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.set_xlim(0, leads[-1] * 1.04)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
     if panel.is_ratio:
         _as_ratio(axis)
     elif panel.from_0_to is not None:
@@ -194,12 +208,3 @@ def _leads(tables: Tables) -> tuple[str, Sequence[float]]:
     if len(cadences) == 1:
         return "min", [cadences[0] * (k + 1) for k in range(steps)]
     return "steps", [float(k + 1) for k in range(steps)]
-
-
-def explain(figure: Figure, first: Axes, title: str) -> None:
-    """Heading, the title's second line at the right, and the legend of the first axes below."""
-    heading, _, rest = title.partition("\n")
-    figure.suptitle(heading, fontsize=12, fontweight="bold", x=0.01, ha="left")
-    handles, labels = first.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
-    figure.text(0.995, 1 - 0.09 / figure.get_figheight(), rest, ha="right", va="top", fontsize=8, color="0.35")

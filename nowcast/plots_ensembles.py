@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from nowcast.plots import COLOURS, MARKERS, Panel, drawn, explain
+from nowcast.plots import COLOURS, MARKERS, Panel, drawn, finished, plainly
 
 Tables = Mapping[str, Any]
 Cells = dict[str, Any]
@@ -66,10 +66,7 @@ def reliability_plot(tables: Tables, path: Path, title: str) -> Path:
         grid[2 * row + 1, 0].set_ylabel("share", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("forecast chance", fontsize=9)
-    explain(figure, grid[0, 0], f"Reliability\n{title}")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
+    return finished(figure, grid[0, 0], f"Reliability\n{title}", path)
 
 
 def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
@@ -83,10 +80,7 @@ def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
         axes[0].set_ylabel("frequency, 1 is flat", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("members below the observation", fontsize=9)
-    explain(figure, grid[0, 0], f"Rank histograms\n{title}")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
+    return finished(figure, grid[0, 0], f"Rank histograms\n{title}", path)
 
 
 def _panels(methods: Tables) -> Iterator[Panel]:
@@ -154,7 +148,7 @@ def _reliability(axis: Axes, below: Axes, cells: Cells) -> None:
     below.set_yscale("log")
     below.set_ylim(FEWEST, 1)
     for each in (axis, below):
-        _plainly(each)
+        plainly(each)
 
 
 def _ranks(axis: Axes, cells: Cells) -> None:
@@ -163,11 +157,4 @@ def _ranks(axis: Axes, cells: Cells) -> None:
         ranks = np.array(cell["rank_histogram"], np.float64)
         axis.stairs(ranks * len(ranks), np.arange(len(ranks) + 1) - 0.5, color=COLOURS[k], linewidth=1.5, label=name)
     axis.set_ylim(0)
-    _plainly(axis)
-
-
-def _plainly(axis: Axes) -> None:
-    axis.tick_params(labelsize=8)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
+    plainly(axis)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from nowcast.core.rain import MAX_RAIN_RATE, MAX_REFLECTIVITY, NO_ECHO
+from nowcast.core.rain import MAX_RAIN_RATE, MAX_REFLECTIVITY, NO_ECHO, WET
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import BoolField, FloatField
@@ -16,9 +16,6 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 
 MAX_IMPLAUSIBLE = 0.02
 """Share of the covered pixels above physical limits beyond which the whole scan is not believed."""
-
-WET = 0.1
-"""mm h-1."""
 
 ROUNDING = 1.01
 """A method that works in decibels may give a limit back a little higher."""

@@ -24,7 +24,7 @@ from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
 from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_slots
-from nowcast.store.forecasts import Record, open_forecasts, records
+from nowcast.store.forecasts import Record, open_forecasts
 from nowcast.store.repository import Location
 from nowcast.watch import send
 
@@ -79,7 +79,7 @@ def verification(region: Region, settings: Settings) -> dict[str, Any]:
         return {"region": region.name, "scans": _scans(region, settings), "issues": 0, "warm_up": 0, "missed": 0}
     contest = _contest(location, settings)
     archive, done = contest.archive, contest.models
-    slots, held = read_slots(archive), records(contest.forecasts)
+    slots, held = read_slots(archive), contest.records
     missed = [isoformat(archive.timeline.time(int(slot))) for slot in slots.observed if int(slot) not in held]
     counts = {
         "region": region.name,

@@ -64,7 +64,7 @@ def _looked_at(contest: Contest, times: Collection[datetime], days_back: int) ->
 def _rows(contest: Contest, slot: int, leads: list[int]) -> Iterator[Row]:
     """A row per lead and method of the nowcast from a slot."""
     start = contest.archive.timeline.time(slot)
-    about = {"init_time": start, "model": contest.models[slot], "rung": contest.rungs[slot]}
+    about = {"init_time": start, "model": contest.models[slot], "rung": contest.records[slot].rung}
     for lead, assessment in judged(contest, slot, leads):
         ahead = contest.forecasts.lead_times[lead - 1]
         case = about | {"valid_time": start + ahead, "lead_minutes": ahead // timedelta(minutes=1)}

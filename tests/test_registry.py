@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
 import pytest
+from bucket import new_bucket, s3_server
 from fakes import NOW
 from models_at_hand import drop_tensor, registered, weights
-from moto.server import ThreadedMotoServer
 
 from nowcast import champion, registry
 from nowcast.core.types import USUAL, Sampling
@@ -22,11 +21,8 @@ from nowcast.store.repository import S3, Location
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    running = ThreadedMotoServer(port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -34,11 +30,8 @@ def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """An empty registry."""
     if request.param == "folder":
         return Location(str(tmp_path / "store" / "models"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    url = request.getfixturevalue("server")
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket=tmp_path.name.replace("_", "-"))
-    return Location(f"s3://{tmp_path.name.replace('_', '-')}/store/models", S3(url, "us-east-1"))
+    name = tmp_path.name.replace("_", "-")
+    return Location(f"s3://{name}/store/models", new_bucket(request.getfixturevalue("server"), name, monkeypatch))
 
 
 @pytest.fixture

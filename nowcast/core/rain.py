@@ -16,6 +16,9 @@ MAX_REFLECTIVITY = 80.0
 MAX_RAIN_RATE = 500.0
 """mm h-1 above which a 1 to 15 min mean over a radar pixel is not weather but clutter or a spike."""
 
+WET = 0.1
+"""mm h-1 from which it rains."""
+
 DB_FLOOR = 0.1
 """mm h-1 below which the dB transform is flat; pysteps' usual threshold."""
 

@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from nowcast.core.grid import Grid
-from nowcast.core.rain import ZR
+from nowcast.core.rain import WET, ZR
 from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import BoolField, FloatField, Quantity, Sampling
@@ -42,9 +42,6 @@ old picture after a gap, or gives two pictures by turns."""
 STUCK_WET = 50
 """Pixels with rain that make it no chance that two pictures are alike. Dry ones are, and so may be a few echoes from
 the ground."""
-
-WET = 0.1
-"""mm h-1."""
 
 
 class Placement(StrEnum):

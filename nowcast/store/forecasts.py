@@ -57,6 +57,11 @@ class Record(NamedTuple):
     rung: str = ""
     reason: str = ""
 
+    @property
+    def is_issued(self) -> bool:
+        """Whether there is a nowcast."""
+        return self.rung != NO_RUNG
+
 
 def create_forecasts(
     location: Location,
@@ -135,7 +140,7 @@ def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: dateti
     message = f"no nowcast {isoformat(init_time)}"
     with repository.transaction(forecasts.location, forecasts.repository, message) as group:
         held = _record(group, slot)
-        if held is not None and (held.rung != NO_RUNG or held.reason == reason):
+        if held is not None and (held.is_issued or held.reason == reason):
             return False
         _make_room(forecasts, group, slot)
         array(group, "rung")[slot] = NO_RUNG
@@ -147,7 +152,7 @@ def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: dateti
 
 def issued(forecasts: Forecasts) -> dict[int, str]:
     """Every slot that holds a nowcast, ascending, and the model that made it."""
-    return {slot: record.model for slot, record in records(forecasts).items() if record.rung != NO_RUNG}
+    return {slot: record.model for slot, record in records(forecasts).items() if record.is_issued}
 
 
 def records(forecasts: Forecasts) -> dict[int, Record]:
@@ -176,14 +181,6 @@ def lead_by_lead(forecasts: Forecasts, slot: int, leads: range) -> Iterator[tupl
     for k, field in enumerate(rain):
         chance = None if chances is None else unpacked(chances[k], PROBABILITY_MISSING)
         yield unpacked(field, RAIN_RATE_MISSING), chance
-
-
-def rungs(forecasts: Forecasts) -> list[str]:
-    """The rung of the fallback ladder that each slot's nowcast is from; empty texts in a store that keeps none."""
-    group = repository.read(forecasts.repository)
-    if "rung" not in group:
-        return [""] * array(group, "status").shape[0]
-    return [str(rung) for rung in np.asarray(array(group, "rung")[:])]
 
 
 def as_kept(rain_rate: FloatField) -> FloatField:
@@ -219,7 +216,7 @@ def _record(group: zarr.Group, slot: int) -> Record | None:
 
 
 def _is_better(nowcast: Nowcast, held: Record | None) -> bool:
-    if held is None or held.rung == NO_RUNG:
+    if held is None or not held.is_issued:
         return True
     mine, theirs = RUNGS.index(nowcast.rung), RUNGS.index(held.rung or RUNGS[0])
     return mine < theirs or (mine == theirs and nowcast.model != held.model)

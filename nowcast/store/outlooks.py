@@ -42,7 +42,7 @@ def publish_outlooks(location: Location, outlooks: Sequence[CatchmentOutlook], n
     if not outlooks or any(one.origin != outlooks[0].origin for one in outlooks):
         raise ValueError("outlooks are kept for one nowcast at a time")
     origin = outlooks[0].origin
-    path = f"{origin.init_time:%Y-%m-%d/%H%M%S}_{quote(origin.model, safe='')}.parquet"
+    path = _path(origin.init_time, origin.model)
     if objects.read(location, path) is not None:
         return False
     about = {"issued": isoformat(now), "origin": _origin_json(origin), "catchments": _catchments_json(outlooks)}
@@ -65,8 +65,12 @@ def newest_outlooks(location: Location) -> tuple[CatchmentOutlook, ...]:
 
 def outlooks_at(location: Location, init_time: datetime, model: str) -> tuple[CatchmentOutlook, ...]:
     """Those of one nowcast; empty when there are none."""
-    path = f"{init_time.astimezone(UTC):%Y-%m-%d/%H%M%S}_{quote(model, safe='')}.parquet"
+    path = _path(init_time, model)
     return () if objects.read(location, path) is None else _outlooks(_read(location, path))
+
+
+def _path(init_time: datetime, model: str) -> str:
+    return f"{init_time.astimezone(UTC):%Y-%m-%d/%H%M%S}_{quote(model, safe='')}.parquet"
 
 
 def _table(outlook: CatchmentOutlook) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Sums(Part):
     chances: Chances | None = field(default=None, kw_only=True)
     members: Members | None = field(default=None, kw_only=True)
 
+
+Summed = TypeVar("Summed", bound=Part)
 
 Assessment = Mapping[str, Sums]
 """Sums per method, all over the same pixels."""
@@ -129,8 +132,8 @@ def certain(sums: Sums) -> Chances:
     return Chances(sums.thresholds, errors, wet, pixels, probability, events, sums.absolute_error)
 
 
-def merged(one: Assessment, other: Assessment) -> Assessment:
-    """Sums over both sets of cases; an empty assessment adds nothing."""
+def merged(one: Mapping[str, Summed], other: Mapping[str, Summed]) -> Mapping[str, Summed]:
+    """Sums by method over both sets of cases; where one is empty it adds nothing."""
     if not one or not other:
         return one or other
     return {name: one[name] + other[name] for name in one}

@@ -1,20 +1,20 @@
 """Outlooks are kept once per nowcast and model, in a folder or a bucket, and are a table for any reader of Parquet."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
 import numpy as np
 import pyarrow.dataset
 import pytest
-from moto.server import ThreadedMotoServer
+from bucket import new_bucket, s3_server
 from polygons import INIT, outlook
 
 from nowcast.catchments.outlooks import CatchmentOutlook
 from nowcast.store import objects
 from nowcast.store.outlooks import newest_outlooks, outlooks_at, publish_outlooks
-from nowcast.store.repository import S3, Location
+from nowcast.store.repository import Location
 
 NAN = float("nan")
 RATES = [[1, 2, NAN], [0, 4, 8]]
@@ -44,22 +44,19 @@ def test_what_was_kept_comes_back(where: Location) -> None:
         assert_same(found, wanted)
 
 
-def test_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="radar")
-    where = Location("s3://radar/here/catchments", S3(url, "us-east-1"))
-    assert newest_outlooks(where) == ()
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+    with s3_server() as url:
+        yield Location("s3://radar/here/catchments", new_bucket(url, "radar", monkeypatch))
+
+
+def test_in_a_bucket(bucket: Location) -> None:
+    assert newest_outlooks(bucket) == ()
     for minutes in (0, 24 * 60):
-        assert publish_outlooks(where, [outlook(RATES, minutes)], LATER)
-    assert not publish_outlooks(where, [outlook(RATES)], LATER)
-    assert objects.folders(where) == ["2026-06-01", "2026-06-02"]
-    assert_same(newest_outlooks(where)[0], outlook(RATES, 24 * 60))
-    server.stop()
+        assert publish_outlooks(bucket, [outlook(RATES, minutes)], LATER)
+    assert not publish_outlooks(bucket, [outlook(RATES)], LATER)
+    assert objects.folders(bucket) == ["2026-06-01", "2026-06-02"]
+    assert_same(newest_outlooks(bucket)[0], outlook(RATES, 24 * 60))
 
 
 def test_the_first_stays(where: Location) -> None:

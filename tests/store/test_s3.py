@@ -2,31 +2,23 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
+from bucket import new_bucket, s3_server
 from fakes import GRID, NOW, START, TIMELINE, file_id, nowcast, scan
-from moto.server import ThreadedMotoServer
 
 from nowcast.store import days, query, repository
 from nowcast.store.archive import append, create_archive, open_archive, read_frames
 from nowcast.store.forecasts import create_forecasts, publish
 from nowcast.store.query import Reader
-from nowcast.store.repository import S3, Location
+from nowcast.store.repository import Location
 from nowcast.store.rows import row
 from nowcast.verify.statistics import zero
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="radar")
-    yield Location("s3://radar/stores", S3(url, "us-east-1"))
-    server.stop()
+    with s3_server() as url:
+        yield Location("s3://radar/stores", new_bucket(url, "radar", monkeypatch))
 
 
 def test_archive_and_forecasts_work_in_a_bucket(bucket: Location) -> None:
