@@ -19,6 +19,7 @@ from nowcast.cli_members import members
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_query import query
+from nowcast.cli_serve import serve
 from nowcast.cli_skill import skill
 from nowcast.cli_train import train
 from nowcast.logs import configure
@@ -33,6 +34,7 @@ app.command()(evaluate_ensembles)
 app.command()(catchments)
 app.command()(alerts)
 app.command()(receiver)
+app.command()(serve)
 app.command()(skill)
 app.command()(members)
 app.command()(train)

@@ -104,6 +104,11 @@ class Region(BaseModel):
     bench_after: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(
         timedelta(hours=3), description="minutes of skill below advection's after which a model rests; null for never"
     )
+    stale_after: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(
+        None,
+        gt=timedelta(0),
+        description="minutes after which a nowcast is not current any more; three cadences if absent",
+    )
     poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
     catchments: Path | None = Field(None, description="GeoJSON file of polygons; relative to the folder of this YAML")
     alerts: tuple[AlertRule, ...] = Field((), description="alert rules over the catchments")

@@ -25,21 +25,24 @@ class Reader:
 
     location: Location
     _repository: icechunk.Repository = field(init=False)
-    _snapshot: str = field(init=False, default="")
-    _dataset: xr.Dataset = field(init=False)
+    _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
 
     def __post_init__(self) -> None:
         self._repository = repository.open_existing(self.location)
 
     @property
     def dataset(self) -> xr.Dataset:
-        """The newest committed state, lazily; an object handed out earlier does not change."""
-        newest = repository.snapshot_id(self._repository)
-        if newest != self._snapshot:
+        """The newest committed state, lazily; an object handed out earlier does not change.
+
+        Its attribute `nowcast:snapshot` names the commit.
+        """
+        newest, (held, dataset) = repository.snapshot_id(self._repository), self._opened
+        if newest != held:
             session = self._repository.readonly_session(snapshot_id=newest)
-            self._dataset = xr.open_zarr(session.store, consolidated=False, chunks=None)
-            self._snapshot = newest
-        return self._dataset
+            opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
+            dataset = opened.assign_attrs({"nowcast:snapshot": newest})
+            self._opened = newest, dataset
+        return dataset
 
     @property
     def grid(self) -> Grid:
@@ -47,12 +50,20 @@ class Reader:
         return Grid.from_json(self.dataset.attrs["nowcast:grid"])
 
 
-def latest(forecasts: Reader) -> xr.Dataset:
-    """The nowcast with the newest initial time, dims (lead_time, y, x); NoForecast when there is none."""
+def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
+    """The nowcast with the newest initial time, or the newest one up to a time, dims (lead_time, y, x).
+
+    NoForecast when there is none.
+    """
     dataset = forecasts.dataset
-    issued = np.flatnonzero(dataset.status.values == STATUS_ISSUED)
+    wanted = dataset.status.values == STATUS_ISSUED
+    if until is not None:
+        wanted &= dataset.init_time.values <= _moment(until)
+    issued = np.flatnonzero(wanted)
     if not len(issued):
-        raise NoForecast(f"{forecasts.location.url} holds no nowcast yet")
+        raise NoForecast(
+            f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
+        )
     return _completed(dataset.isel(init_time=int(issued[-1])))
 
 
@@ -101,15 +112,22 @@ def newest_observation(archive: Reader, lat: float, lon: float, until: datetime)
     """
     row, col = archive.grid.locate(lat, lon)
     dataset = archive.dataset
-    slots = np.flatnonzero((dataset.status.values == STATUS_OBSERVED) & (dataset.time.values <= _moment(until)))
-    if not len(slots):
+    slot = _newest_observed(dataset, until)
+    if slot is None:
         return None
-    pixel = dataset.isel(time=int(slots[-1]), y=row, x=col)
-    time = datetime.fromtimestamp(int(pixel.time.values.astype("datetime64[s]").astype(int)), UTC)
+    pixel = dataset.isel(time=slot, y=row, x=col)
+    time = moment(pixel.time)
     quantity = dataset.attrs["nowcast:quantity"]
     values = np.asarray(pixel[quantity].values, np.float32)
     rain_rate = values if quantity == "rain_rate" else ZR(*dataset.attrs["nowcast:zr"]).rain_rate(values)
     return time, float(rain_rate) if bool(pixel.coverage) else float("nan")
+
+
+def newest_scan(archive: Reader, until: datetime) -> datetime | None:
+    """Time of the newest scan up to a time; None when there is none."""
+    dataset = archive.dataset
+    slot = _newest_observed(dataset, until)
+    return None if slot is None else moment(dataset.time[slot])
 
 
 def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
@@ -124,6 +142,16 @@ def _completed(nowcast: xr.Dataset) -> xr.Dataset:
     leads = nowcast.lead_time.values.astype("timedelta64[m]")
     valid = nowcast.init_time.values + leads
     return nowcast.assign_coords(valid_time=("lead_time", valid, {"standard_name": "time"}))
+
+
+def moment(time: xr.DataArray) -> datetime:
+    """A scalar time of a data set as a UTC time."""
+    return datetime.fromtimestamp(int(time.values.astype("datetime64[s]").astype(int)), UTC)
+
+
+def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:
+    slots = np.flatnonzero((dataset.status.values == STATUS_OBSERVED) & (dataset.time.values <= _moment(until)))
+    return int(slots[-1]) if len(slots) else None
 
 
 def _moment(time: datetime) -> np.datetime64:

@@ -1,0 +1,46 @@
+"""`nowcast serve`: the stores over HTTP, with a map."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nowcast.cli_options import Store, errors, usage
+from nowcast.core.timeline import parse_time
+from nowcast.settings import Settings
+
+MOST_AT_ONCE = 256
+"""Requests answered at one time; further ones get 503."""
+
+
+def serve(
+    region: Annotated[list[str] | None, typer.Option(help="Regions to serve; those known when absent.")] = None,
+    store: Store = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets others in.")] = "127.0.0.1",
+    port: int = 8000,
+    now: Annotated[str | None, typer.Option(help="ISO 8601: serve a past event as if this were the time.")] = None,
+) -> None:
+    """Answer questions over HTTP and show a map; reads the stores only."""
+    import uvicorn
+
+    from nowcast.serving.api.app import create_app
+    from nowcast.serving.api.stores import Stores
+
+    with usage():
+        settings = Settings() if store is None else Settings(store=store)
+        names = tuple(region or known_regions(settings))
+        for name in names:
+            settings.region(name)
+        offset = parse_time(now) - datetime.now(UTC) if now else timedelta(0)
+        app = create_app(Stores(settings, names, lambda: datetime.now(UTC) + offset))
+    errors.print(f"http://{host}:{port}/ serves {', '.join(names)}", highlight=False)
+    uvicorn.run(app, host=host, port=port, log_level="warning", limit_concurrency=MOST_AT_ONCE)
+
+
+def known_regions(settings: Settings) -> list[str]:
+    """Regions that have a YAML file, or else those that lie in a local store; ValueError when there is none."""
+    found = settings.region_names() or sorted(path.parent.name for path in Path(settings.store).glob("*/forecasts"))
+    if not found:
+        raise ValueError(f"no region: none in {settings.regions}, none in {settings.store}")
+    return found

@@ -1,0 +1,1 @@
+"""The HTTP read path: answers from the stores alone, while Ray and Prefect are down."""

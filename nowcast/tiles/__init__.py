@@ -1,0 +1,1 @@
+"""Pictures of fields for maps: palettes, reprojection to web-map tiles, and PNG."""
