@@ -13,7 +13,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from nowcast.cli_options import RegionName, Store, settings_for, usage
+from nowcast.cli_options import Json, RegionName, Store, settings_for, show, usage
 from nowcast.core.timeline import isoformat, parse_time
 
 query = typer.Typer(no_args_is_help=True, help="Ask the forecast store.")
@@ -98,6 +98,23 @@ def box(
     from nowcast.store import query as ask
 
     _answer(region, store, shape, out, lambda reader: ask.box(reader, south, west, north, east, _time(init_time)))
+
+
+@query.command()
+def history(
+    region: RegionName,
+    store: Store = None,
+    most: Annotated[int, typer.Option(min=1, help="Commits to list.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The commits of the forecast store, newest first; Python opens any of them by nowcast.as_of."""
+    from nowcast.store.history import history as commits
+    from nowcast.store.query import Reader
+
+    with usage():
+        _, settings = settings_for(region, store)
+        found = commits(Reader(settings.location(region).child("forecasts")), most)
+    show([{"snapshot": c.snapshot, "time": isoformat(c.time), "message": c.message} for c in found], as_json)
 
 
 def _time(text: str | None) -> datetime | None:

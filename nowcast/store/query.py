@@ -24,9 +24,10 @@ class NoForecast(ValueError):
 
 @dataclass
 class Reader:
-    """A store opened for reading, re-opened only when there is a newer commit."""
+    """A store opened for reading, re-opened only when there is a newer commit; `pinned` to a snapshot it never moves."""
 
     location: Location
+    pinned: str | None = None
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
 
@@ -35,17 +36,22 @@ class Reader:
 
     @property
     def dataset(self) -> xr.Dataset:
-        """The newest committed state, lazily; an object handed out earlier does not change.
+        """The newest committed state, or the pinned one, lazily; an object handed out earlier does not change.
 
         Its attribute `nowcast:snapshot` names the commit.
         """
-        newest, (held, dataset) = repository.snapshot_id(self.repository), self._opened
-        if newest != held:
-            session = self.repository.readonly_session(snapshot_id=newest)
+        wanted, (held, dataset) = self.snapshot, self._opened
+        if wanted != held:
+            session = self.repository.readonly_session(snapshot_id=wanted)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
-            dataset = opened.assign_attrs({"nowcast:snapshot": newest})
-            self._opened = newest, dataset
+            dataset = opened.assign_attrs({"nowcast:snapshot": wanted})
+            self._opened = wanted, dataset
         return dataset
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the pinned commit, or else of the newest."""
+        return self.pinned or repository.snapshot_id(self.repository)
 
     @property
     def grid(self) -> Grid:

@@ -5,11 +5,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import faults, status
+from nowcast.serving.api import faults, history, status
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (status.router,)
+ROUTERS = (
+    status.router,
+    history.router,
+)
 
 SMALLEST_ZIPPED = 2000
 
