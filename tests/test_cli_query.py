@@ -306,3 +306,12 @@ def test_before_the_first_nowcast_there_is_no_store(nowcast: Command, home: Path
     result = nowcast("query", "point", "--region", "fresh", *CENTRE)
     assert result.exit_code == 2
     assert "no store at" in result.stderr
+
+
+def test_history_lists_every_nowcast_and_the_layout(nowcast: Command) -> None:
+    found = json.loads(nowcast("query", "history", *HERE, "--json").stdout)
+    assert len(found) == 3
+    assert "2026-06-01T12:05" in found[0]["message"]
+    assert [set(one) for one in found] == [{"snapshot", "time", "message"}] * 3
+    assert len(json.loads(nowcast("query", "history", *HERE, "--json", "--most", "1").stdout)) == 1
+    assert nowcast("query", "history", *HERE, "--most", "0").exit_code == 2
