@@ -20,6 +20,8 @@ VERBS = {
     "map_at": "nowcast.store.query",
     "history": "nowcast.store.history",
     "as_of": "nowcast.store.history",
+    "to_pysteps": "nowcast.pysteps_exchange",
+    "from_pysteps": "nowcast.pysteps_exchange",
 }
 
 

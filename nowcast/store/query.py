@@ -10,6 +10,7 @@ import xarray as xr
 from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
 from nowcast.core.timeline import isoformat
+from nowcast.core.types import FloatField
 from nowcast.store import repository
 from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
@@ -24,7 +25,7 @@ class NoForecast(ValueError):
 
 @dataclass
 class Reader:
-    """A store opened for reading, re-opened only when there is a newer commit; `pinned` to a snapshot it never moves."""
+    """A store opened for reading, re-opened when there is a newer commit; `pinned` to a snapshot it never moves."""
 
     location: Location
     pinned: str | None = None
@@ -73,7 +74,7 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
         raise NoForecast(
             f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
         )
-    return _completed(dataset.isel(init_time=int(issued[-1])))
+    return completed(dataset.isel(init_time=int(issued[-1])))
 
 
 def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
@@ -87,7 +88,7 @@ def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Datas
         if one.status == STATUS_WITHHELD:
             raise NoForecast(f"the nowcast of {isoformat(init_time)} was withheld: {one.reason.values}")
         if one.status == STATUS_ISSUED:
-            return _completed(one)
+            return completed(one)
     raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
 
 
@@ -142,12 +143,7 @@ def observations(
     """
     row, col = archive.grid.locate(lat, lon)
     part = frames(archive, start, end).isel(y=row, x=col)
-    quantity = part.attrs["nowcast:quantity"]
-    values = np.asarray(part[quantity].values, np.float32)
-    rain_rate = values if quantity == "rain_rate" else ZR(*part.attrs["nowcast:zr"]).rain_rate(values)
-    usable = part.coverage.values & (part.status.values == STATUS_OBSERVED)
-    known = np.where(usable, rain_rate, np.nan)
-    return [(moment(time), float(rate)) for time, rate in zip(part.time, known, strict=True)]
+    return [(moment(time), float(rate)) for time, rate in zip(part.time, observed_rain(part), strict=True)]
 
 
 def newest_scan(archive: Reader, until: datetime) -> datetime | None:
@@ -162,7 +158,30 @@ def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
     return archive.dataset.sel(time=slice(_moment(start), _moment(end)))
 
 
-def _completed(nowcast: xr.Dataset) -> xr.Dataset:
+def observed_rain(found: xr.Dataset) -> FloatField:
+    """Rain rates [mm h-1] of archive frames, their dims; NaN where a scan is missing, stuck or does not cover."""
+    quantity = found.attrs["nowcast:quantity"]
+    values = np.asarray(found[quantity].values, np.float32)
+    rain_rate = values if quantity == "rain_rate" else ZR(*found.attrs["nowcast:zr"]).rain_rate(values)
+    usable = found.coverage & (found.status == STATUS_OBSERVED)
+    return np.where(usable.transpose(*found[quantity].dims), rain_rate, np.float32(np.nan))
+
+
+def grid_of(found: xr.Dataset) -> Grid:
+    """The grid of an answer: of a box, that part of the store's. ValueError when it is no part at full resolution."""
+    if "nowcast:grid" not in found.attrs or not {"y", "x"} <= set(found.dims):
+        raise ValueError(f"no map or box of a store: dims {dict(found.sizes)}, attributes {sorted(found.attrs)}")
+    whole = Grid.from_json(found.attrs["nowcast:grid"])
+    row = round((whole.y0 - float(found.y[0])) / whole.dy - 0.5)
+    col = round((float(found.x[0]) - whole.x0) / whole.dx - 0.5)
+    part = whole.crop(slice(row, row + found.sizes["y"]), slice(col, col + found.sizes["x"]))
+    near = 1e-3 * min(part.dx, part.dy)
+    if not (np.allclose(found.x, part.x, rtol=0, atol=near) and np.allclose(found.y, part.y, rtol=0, atol=near)):
+        raise ValueError(f"x {found.x.values[:2]}.., y {found.y.values[:2]}.. are no part of {whole.describe()}")
+    return part
+
+
+def completed(nowcast: xr.Dataset) -> xr.Dataset:
     """With valid times, and with what the layout of an earlier version lacks."""
     unknown = {"rung": "", "reason": "", "radar_coverage": np.uint8(RADAR_UNKNOWN)}
     nowcast = nowcast.assign({name: value for name, value in unknown.items() if name not in nowcast})

@@ -1,4 +1,4 @@
-"""Time travel: every commit of a store can be asked as if it were the newest, and nothing is read before it is needed."""
+"""Every commit of a store can be asked as if it were the newest, and nothing is read before it is needed."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
