@@ -31,8 +31,8 @@ Fields = tuple[NDArray[np.float64], dict[str, Any], list[datetime]]
 def to_pysteps(found: xr.Dataset) -> Fields:
     """Rain rates [mm h-1], pysteps' metadata and times, of a nowcast, a map or box of one, or frames of an archive.
 
-    The rates are (t, y, x), those of an ensemble (member, t, y, x); row 0 is the northernmost, NaN is not known. Times are
-    valid times in UTC without an offset, as pysteps has them. ValueError for a point, or other data sets.
+    The rates are (t, y, x), those of an ensemble (member, t, y, x); row 0 is the northernmost, NaN is not known. Times
+    are valid times in UTC without an offset, as pysteps has them. ValueError for a point, or other data sets.
     """
     grid = grid_of(found)
     archived = "nowcast:quantity" in found.attrs
@@ -76,7 +76,7 @@ def _metadata(found: xr.Dataset, grid: Grid) -> dict[str, Any]:
     cadence = found.attrs["nowcast:cadence_s"] / 60
     zr = found.attrs.get("nowcast:zr")
     return {
-        "projection": _proj_text(grid),
+        "projection": proj_text(grid),
         "x1": x1,
         "y1": y1,
         "x2": x2,
@@ -97,7 +97,7 @@ def _metadata(found: xr.Dataset, grid: Grid) -> dict[str, Any]:
     }
 
 
-def _proj_text(grid: Grid) -> str:
+def proj_text(grid: Grid) -> str:
     """The CRS as PROJ text, which pysteps wants; it may lose the names of datums."""
     if grid.crs.lstrip().startswith("+"):
         return grid.crs

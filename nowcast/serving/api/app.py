@@ -5,11 +5,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import edr, faults, history, point, regions, status, zarr_http
+from nowcast.serving.api import edr, exports, faults, history, point, regions, status, zarr_http
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router, history.router)
+ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router, history.router, exports.router)
 
 SMALLEST_ZIPPED = 2000
 
