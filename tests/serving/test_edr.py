@@ -155,8 +155,8 @@ class TestMetadata:
         assert temporal is not None
         assert temporal.values == ["2026-06-01T00:15:00Z", "2026-06-01T00:20:00Z", "2026-06-01T00:25:00Z"]
         times = Instances.model_validate_json(here.get(f"{BASE}/instances").text)
-        assert [one.id for one in times.instances] == ["2026-06-01T00:10:00Z", "2026-06-01T00:00:00Z"]
-        assert here.get(f"{BASE}/instances/2026-06-01T00:00:00Z").json()["id"] == "2026-06-01T00:00:00Z"
+        assert [one.id for one in times.instances] == ["20260601T001000Z", "20260601T000000Z"]
+        assert here.get(f"{BASE}/instances/2026-06-01T00:00:00Z").json()["id"] == "20260601T000000Z"
 
     def test_landing_leads_to_everything(self, here: TestClient) -> None:
         links = {one["rel"]: one["href"] for one in here.get("/edr/").json()["links"]}
