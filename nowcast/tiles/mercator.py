@@ -45,19 +45,19 @@ class Tile:
 
     def lon(self, across: Points) -> Points:
         """Degrees east at shares 0 .. 1 of the way from its western to its eastern edge."""
-        return (self.x + across) / 2**self.z * 360.0 - 180.0
+        return np.asarray((self.x + across) / 2**self.z * 360.0 - 180.0)
 
     def lat(self, down: Points) -> Points:
         """Degrees north at shares 0 .. 1 of the way from its northern to its southern edge."""
-        return np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * (self.y + down) / 2**self.z))))
+        return np.asarray(np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * (self.y + down) / 2**self.z)))))
 
 
 @dataclass(frozen=True, eq=False)
 class Warp:
     """Where the pixels of a tile lie in `field[rows, cols]`, the part of a grid that the tile shows.
 
-    `row`, `col` are fractional positions in that part, whose whole part is the pixel; `index` is the pixel's place in the
-    flattened part, -1 outside the grid. All (size, size).
+    `row`, `col` are fractional positions in that part, whose whole part is the pixel; `index` is the pixel's place in
+    the flattened part, -1 outside the grid. All (size, size).
     """
 
     rows: slice
@@ -132,7 +132,7 @@ def _nodes() -> Points:
 @cache
 def _inverse() -> Points:
     """Chebyshev coefficients from values at the nodes."""
-    return np.linalg.inv(chebvander(chebpts1(NODES), NODES - 1))
+    return np.asarray(np.linalg.inv(chebvander(chebpts1(NODES), NODES - 1)), np.float64)
 
 
 def _span(positions: NDArray[Any], length: int) -> slice:

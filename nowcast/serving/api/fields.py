@@ -18,7 +18,7 @@ from nowcast.tiles.raster import Coding
 Arrays = Mapping[str, zarr.Array[Any]]
 
 MOST_BLOCKS, MOST_WARPS, MOST_TILES, MOST_FACTS = 512 * 2**20, 128 * 2**20, 128 * 2**20, 16 * 2**20
-"""Bytes kept of fields, of ways from tiles to grids, of finished tiles, and of what is known of commits and nowcasts."""
+"""Bytes kept of fields, of ways from tiles to grids, of finished tiles, of what is known of commits and nowcasts."""
 
 FACTS = 100_000
 """Bytes that the metadata of a commit or of a nowcast are taken to need."""
@@ -26,7 +26,7 @@ FACTS = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One field as a store keeps it: `array[*at, rows, cols]`, of which `lead` is one along the first axis that is left.
+    """One field as a store keeps it: `array[*at, rows, cols]`, where `lead` is one along the first axis left.
 
     It is read in blocks of `side` pixels; `key` names all leads together, and changes with their content.
     """

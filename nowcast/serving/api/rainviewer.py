@@ -20,7 +20,7 @@ PAST = timedelta(hours=2)
 """What RainViewer gives."""
 
 SCHEMES = ("viridis", *("classic",) * 8)
-"""Our palette for each of RainViewer's colour schemes: one of lightness for its black and white, classic for the rest."""
+"""Our palette for each of RainViewer's colour schemes: steps of lightness for black and white, classic for the rest."""
 
 FramePath = Annotated[str, Path(pattern=r"^(\d{1,10}|nowcast_\d{1,10}_\d{1,5}_[0-9a-f]{1,20})$")]
 SizePath = Annotated[Literal["256", "512"], Path(description="pixels a side")]

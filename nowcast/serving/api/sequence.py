@@ -51,7 +51,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A frame that can be drawn: its layers by name, `rain` always among them; `provenance` where a nowcast is behind it."""
+    """A frame that can be drawn: its layers by name, `rain` always among them; `provenance` if a nowcast made it."""
 
     frame: Frame
     grid: Grid

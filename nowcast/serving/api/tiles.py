@@ -20,9 +20,7 @@ Row = Annotated[int, Path(ge=0, lt=2**DEEPEST_ZOOM, description="0 .. 2^z - 1 fr
 PaletteName = Annotated[str | None, Query(max_length=40, description="the default of the layer's kind when absent")]
 Smooth = Annotated[bool, Query(description="between the centres of pixels; missing values stay apart")]
 Size = Annotated[Literal["256", "512"], Query(description="pixels a side")]
-Version = Annotated[
-    str | None, Query(max_length=40, description="the frame's version: the answer may be kept for ever")
-]
+Version = Annotated[str | None, Query(max_length=40, description="the frame's version, to keep the answer for ever")]
 
 
 @router.get("/tiles/{region}/{layer}/{frame}/{z}/{x}/{y}.png", response_class=Response)
