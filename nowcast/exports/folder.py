@@ -6,6 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from nowcast.core.timeline import name_of
 from nowcast.exports import stac
 from nowcast.exports.cog import write_cog
 from nowcast.exports.netcdf import Convention, write_netcdf
@@ -28,7 +29,7 @@ def export(
     """
     if unknown := set(formats) - set(FORMATS):
         raise ValueError(f"no format {', '.join(sorted(unknown))}, there are {', '.join(FORMATS)}")
-    folder = out / f"{region}-{stac.stamp(moment(found.init_time))}"
+    folder = out / f"{region}-{name_of(moment(found.init_time))}"
     folder.mkdir(parents=True, exist_ok=True)
     if "netcdf" in formats:
         write_netcdf(found, folder / stac.NETCDF, convention)

@@ -1,13 +1,13 @@
 """A nowcast as a STAC item (stacspec.org), with the forecast, projection and processing extensions."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import xarray as xr
 
 import nowcast
 from nowcast.core.grid import Grid
-from nowcast.core.timeline import isoformat
+from nowcast.core.timeline import isoformat, name_of
 from nowcast.exports.origin import lineage, origin
 from nowcast.exports.outline import outline
 from nowcast.store.query import grid_of, moment
@@ -21,11 +21,6 @@ EXTENSIONS = [
 FORMATS = ("netcdf", "cog")
 ITEM, NETCDF = "stac.json", "nowcast.nc"
 MEDIA_TYPE = "application/geo+json"
-
-
-def stamp(time: datetime) -> str:
-    """20160928T164000Z: a time that file names and URLs can hold."""
-    return time.strftime("%Y%m%dT%H%M%SZ")
 
 
 def tif(minutes: int) -> str:
@@ -47,7 +42,7 @@ def item(
         "type": "Feature",
         "stac_version": VERSION,
         "stac_extensions": EXTENSIONS,
-        "id": f"{region}-{stamp(moment(found.init_time))}",
+        "id": f"{region}-{name_of(moment(found.init_time))}",
         "bbox": bbox,
         "geometry": geometry,
         "properties": _times(found) | _projection(grid) | _makers(found) | {"nowcast:region": region},

@@ -5,11 +5,27 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import edr, exports, faults, history, point, regions, status, zarr_http
+from nowcast.serving.api import (
+    edr,
+    exports,
+    faults,
+    frames,
+    history,
+    legend,
+    point,
+    rainviewer,
+    regions,
+    status,
+    tiles,
+    zarr_http,
+)
 from nowcast.serving.api.answers import PREFIX, SHOWN
+from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router, history.router, exports.router)
+ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
+PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router)
+FILES = (history.router, exports.router)
 
 SMALLEST_ZIPPED = 2000
 
@@ -19,12 +35,13 @@ def create_app(stores: Stores) -> FastAPI:
     app = FastAPI(title="nowcast", version=nowcast.__version__, description=__doc__, responses=faults.REFUSALS)
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
+    app.state.shelf = Shelf()
     exposed = [PREFIX + name.replace("_", "-").title() for name in SHOWN]
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=[*exposed, "ETag"]
     )
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
     faults.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PICTURES, *FILES):
         app.include_router(router)
     return app

@@ -1,8 +1,7 @@
 """Nowcasts as files: CF NetCDF, a Cloud-Optimised GeoTIFF per lead, and STAC items that name them."""
 
-import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -11,15 +10,15 @@ import orjson
 import xarray as xr
 from fastapi import APIRouter, Path, Query, Request, Response
 
-import nowcast
-from nowcast.core.timeline import isoformat, parse_time
+from nowcast.core.timeline import name_of, parse_time
 from nowcast.exports import stac
 from nowcast.exports.cog import write_cog
 from nowcast.exports.netcdf import FIELDS, Convention, write_netcdf
 from nowcast.serving.api.answers import provenance_headers
+from nowcast.serving.api.drawing import entity_tag, holds
 from nowcast.serving.api.faults import TooMuch
 from nowcast.serving.api.stores import InPath, Opened
-from nowcast.store.query import init_times, map_at, moment
+from nowcast.store.query import init_times, map_at
 
 router = APIRouter(prefix="/regions/{region}", tags=["exports"])
 
@@ -27,6 +26,9 @@ MOST_VALUES = 200_000_000
 """Numbers in one file: a nowcast of 1226 x 760 pixels with all its chances has 112 million."""
 
 MOST_ITEMS = 100
+
+IDENTITY = ("init_time", "issued_time", "model", "rung")
+"""A nowcast that is issued again differs in one of these."""
 
 InitTime = Annotated[str, Path(max_length=40, description="initial time, ISO 8601, UTC: 20160928T164000Z")]
 Minutes = Annotated[int, Path(ge=0, le=100_000, description="lead time in minutes")]
@@ -39,9 +41,11 @@ def newest(request: Request, region: InPath, most: Most = 12) -> Response:
     """The newest nowcasts as a collection of STAC items."""
     times = init_times(region.forecasts, region.clock())[: -most - 1 : -1]
     latest = region.nowcast()
-    found = [_item(region, region.nowcast(time), f"nowcasts/{stac.stamp(time)}/", "../..") for time in times]
+    found = [_item(region, region.nowcast(time), f"nowcasts/{name_of(time)}/", "../..") for time in times]
     body = orjson.dumps(stac.items(found))
-    return _answer(request, region, latest, (str(most),), stac.MEDIA_TYPE, lambda: body)
+    return _answer(
+        request, region, latest, (str(most), latest.attrs["nowcast:snapshot"]), stac.MEDIA_TYPE, lambda: body
+    )
 
 
 @router.get("/nowcasts/{init_time}/stac.json")
@@ -101,15 +105,8 @@ def _answer(
     body: Callable[[], bytes],
 ) -> Response:
     """The body, made only when the client does not hold it already; a nowcast issued again has another ETag."""
-    issued = isoformat(moment(found.issued_time))
-    key = (nowcast.__version__, region.name, _time(found), issued, str(found.model.values), *what)
-    etag = f'"{hashlib.sha256("|".join(key).encode()).hexdigest()[:24]}"'
+    etag = entity_tag((region.name, *(str(found[name].values) for name in IDENTITY), *what))
     told = provenance_headers(region, found) | {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in request.headers.get("If-None-Match", ""):
+    if holds(request, etag):
         return Response(status_code=304, headers=told)
     return Response(body(), media_type=media_type, headers=told)
-
-
-def _time(found: xr.Dataset) -> str:
-    time: datetime = moment(found.init_time)
-    return isoformat(time)
