@@ -1,1 +1,1 @@
-"""Nowcasts as files that other software opens: CF NetCDF, Cloud-Optimised GeoTIFF, and STAC items that describe them."""
+"""Nowcasts as files for other software: CF NetCDF, Cloud-Optimised GeoTIFF, and STAC items that describe them."""

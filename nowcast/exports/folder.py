@@ -23,9 +23,9 @@ def export(
     formats: tuple[str, ...] = FORMATS,
     convention: Convention = Convention.CF,
 ) -> Iterator[Path]:
-    """Write a nowcast below `out`, in a folder of its own, made when it is not there; gives every file once it lies there.
+    """Write a nowcast below `out`, in a folder of its own that is made when it is not there; gives each finished file.
 
-    Each file is there whole or not at all; the item comes last. ValueError for other `formats` than FORMATS.
+    A file is there whole or not at all; the item comes last. ValueError for other `formats` than FORMATS.
     """
     if unknown := set(formats) - set(FORMATS):
         raise ValueError(f"no format {', '.join(sorted(unknown))}, there are {', '.join(FORMATS)}")

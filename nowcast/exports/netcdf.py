@@ -1,4 +1,4 @@
-"""A nowcast as CF-1.11 NetCDF, for xarray, netCDF4, GDAL, cdo and ncview; or laid out as pysteps reads its own files."""
+"""A nowcast as CF-1.11 NetCDF, for xarray, GDAL, cdo and ncview; or laid out as pysteps reads its own files."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -27,7 +27,7 @@ PYSTEPS_MAPPINGS = {
 
 
 class Convention(StrEnum):
-    """Whose names the variables have: this project's, or those of pysteps' NetCDF exporter, with the rain rate alone."""
+    """Names of the variables: ours, or those of pysteps' NetCDF exporter, with the rain rate alone."""
 
     CF = "cf"
     PYSTEPS = "pysteps"
@@ -97,7 +97,7 @@ def _attributes(found: xr.Dataset) -> dict[str, Any]:
         **({"institution": by} if by else {}),
         "source": f"nowcast {nowcast.__version__}, model {told['model']}",
         "history": lineage(told),
-        **told,
+        **{name: np.int32(value) if isinstance(value, int) else value for name, value in told.items()},
     }
 
 
@@ -124,7 +124,7 @@ def _encoding(made: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def _as_pysteps(made: xr.Dataset, packed: dict[str, Any]) -> tuple[xr.Dataset, dict[str, Any]]:
     """With the names that pysteps' importer of its own files looks for (pysteps.io.nowcast_importers)."""
-    mapping = PYSTEPS_MAPPINGS.get(made.crs.attrs["grid_mapping_name"], "crs")
+    mapping = PYSTEPS_MAPPINGS.get(made.crs.attrs.get("grid_mapping_name", ""), "crs")
     names = {"rain_rate": "precip_intensity", "crs": mapping} | ({"member": "ens_number"} if "member" in made else {})
     renamed = made[["rain_rate", "crs"]].rename(names)
     renamed.precip_intensity.attrs |= {"grid_mapping": mapping, "long_name": "instantaneous precipitation rate"}

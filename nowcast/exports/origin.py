@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 import nowcast
@@ -13,12 +12,12 @@ TEXTS = ("model", "rung", "reason")
 
 
 def origin(found: xr.Dataset) -> dict[str, Any]:
-    """Of what the data set tells: model, rung and reason, issued_time, input_age_s, snapshot; empty ones are left out."""
+    """Those of model, rung, reason, issued_time, input_age_s and snapshot that the data set tells and are not empty."""
     told: dict[str, Any] = {name: str(found[name].values) for name in TEXTS if name in found}
     if "issued_time" in found:
         told["issued_time"] = isoformat(moment(found.issued_time))
     if "input_age" in found:
-        told["input_age_s"] = np.int32(found.input_age)
+        told["input_age_s"] = int(found.input_age)
     told["snapshot"] = found.attrs.get("nowcast:snapshot", "")
     return {name: value for name, value in told.items() if value != ""}
 

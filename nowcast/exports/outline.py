@@ -26,10 +26,10 @@ def outline(grid: Grid) -> tuple[Box, dict[str, Any]]:
     lon, lat = _ring(grid)
     if abs(lon[-1] - lon[0]) > 180:
         raise ValueError(f"a pole lies inside {grid.describe()}")
-    whole = orient(Polygon(np.round(np.column_stack([lon, lat]), DECIMALS)))
+    whole = Polygon(np.round(np.column_stack([lon, lat]), DECIMALS))
     west, south, east, north = whole.bounds
     shifts = [turn for turn in (-360, 0, 360) if east + turn > -180 and west + turn < 180]
-    parts = [translate(whole, turn).intersection(box(-180, -90, 180, 90)) for turn in shifts]
+    parts = [orient(translate(whole, turn).intersection(box(-180, -90, 180, 90))) for turn in shifts]
     shape = parts[0] if len(parts) == 1 else MultiPolygon(parts)
     return (_wrapped(west), south, _wrapped(east), north), mapping(shape)
 

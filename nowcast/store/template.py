@@ -197,11 +197,26 @@ def grid_variables(grid: Grid) -> dict[str, Variable]:
 
 
 def grid_mapping(grid: Grid) -> dict[str, Any]:
-    """CF attributes of the projection, with the pole that polar stereographic ones must name and pyproj leaves out."""
+    """CF attributes of the projection, and what pyproj leaves out of them: the pole of a polar stereographic one, and
+    the parameters of Lambert's equal-area one on a sphere."""
     mapping = {key: value for key, value in grid.projection.to_cf().items() if value is not None}
     if mapping.get("grid_mapping_name") == "polar_stereographic" and "standard_parallel" in mapping:
         mapping["latitude_of_projection_origin"] = math.copysign(90.0, mapping["standard_parallel"])
+    operation = grid.projection.coordinate_operation
+    if operation is not None and operation.method_name == "Lambert Azimuthal Equal Area (Spherical)":
+        values = {one.name: one.value for one in operation.params}
+        mapping |= {"grid_mapping_name": "lambert_azimuthal_equal_area"}
+        mapping |= {cf: values[name] for cf, name in SPHERICAL_EQUAL_AREA.items()}
     return mapping
+
+
+SPHERICAL_EQUAL_AREA = {
+    "latitude_of_projection_origin": "Latitude of natural origin",
+    "longitude_of_projection_origin": "Longitude of natural origin",
+    "false_easting": "False easting",
+    "false_northing": "False northing",
+}
+"""CF's name of a parameter -> PROJ's."""
 
 
 def _time_axis(name: str, standard_name: str, long_name: str) -> Variable:

@@ -104,9 +104,12 @@ def _answer(
     media_type: str,
     body: Callable[[], bytes],
 ) -> Response:
-    """The body, made only when the client does not hold it already; a nowcast issued again has another ETag."""
+    """The body, made only when the client does not hold it already; a nowcast issued again has another ETag.
+
+    The tag is weak: HDF5 does not write the same bytes twice.
+    """
     etag = entity_tag((region.name, *(str(found[name].values) for name in IDENTITY), *what))
-    told = provenance_headers(region, found) | {"ETag": etag, "Cache-Control": "no-cache"}
+    told = provenance_headers(region, found) | {"ETag": f"W/{etag}", "Cache-Control": "no-cache"}
     if holds(request, etag):
         return Response(status_code=304, headers=told)
     return Response(body(), media_type=media_type, headers=told)
