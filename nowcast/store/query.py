@@ -1,7 +1,10 @@
 """What users ask of the stores, as xarray with CF coordinates. Readers take no lock and see whole commits only."""
 
+import math
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import icechunk
@@ -26,11 +29,16 @@ class NoForecast(ValueError):
 
 @dataclass
 class Reader:
-    """A store opened for reading, re-opened only when there is a newer commit."""
+    """A store opened for reading, re-opened only when there is a newer commit.
+
+    That is looked up again when `patience_s` seconds have passed since it was last.
+    """
 
     location: Location
+    patience_s: float = 0.0
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
+    _looked_at: float = field(init=False, default=-math.inf)
 
     def __post_init__(self) -> None:
         self.repository = repository.open_existing(self.location)
@@ -41,22 +49,32 @@ class Reader:
 
         Its attribute `nowcast:snapshot` names the commit.
         """
-        newest, (held, dataset) = repository.snapshot_id(self.repository), self._opened
+        held, dataset = self._opened
+        if time.monotonic() - self._looked_at <= self.patience_s:
+            return dataset
+        newest = repository.snapshot_id(self.repository)
         if newest != held:
             session = self.repository.readonly_session(snapshot_id=newest)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
             dataset = opened.assign_attrs({"nowcast:snapshot": newest})
             self._opened = newest, dataset
+        self._looked_at = time.monotonic()
         return dataset
 
     @property
     def grid(self) -> Grid:
         """The store's grid."""
-        return Grid.from_json(self.dataset.attrs["nowcast:grid"])
+        return _grid(**self.dataset.attrs["nowcast:grid"])
 
     def packed(self, snapshot: str) -> zarr.Group:
         """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
         return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
+
+
+@lru_cache(maxsize=256)
+def _grid(**fields: Any) -> Grid:
+    """The same object for the same fields: it holds what is costly to set up."""
+    return Grid.from_json(fields)
 
 
 def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
