@@ -34,7 +34,7 @@ def stores_in(folder: Path) -> None:
 def application(folder: Path, names: tuple[str, ...] = ("here",), clock: datetime = CLOCK) -> FastAPI:
     """The service over the stores in a folder, at a fixed time."""
     settings = Settings(store=str(folder), regions=folder / "regions")
-    return create_app(Stores(settings, names, lambda: clock))
+    return create_app(Stores(settings, names, lambda: clock, patience_s=0.0))
 
 
 def client(folder: Path, names: tuple[str, ...] = ("here",), clock: datetime = CLOCK) -> TestClient:

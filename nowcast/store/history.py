@@ -38,7 +38,7 @@ def as_of(forecasts: Reader, when: str | datetime) -> Reader:
         known, said = (one for one in _commits(forecasts) if one.time <= moment), f"at or before {isoformat(moment)}"
     if (found := next(known, None)) is None:
         raise ValueError(f"{forecasts.location.url} has no commit {said}")
-    return Reader(forecasts.location, found.snapshot)
+    return Reader(forecasts.location, pinned=found.snapshot)
 
 
 def _commits(forecasts: Reader) -> Iterator[Commit]:

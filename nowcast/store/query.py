@@ -1,7 +1,10 @@
 """What users ask of the stores, as xarray with CF coordinates. Readers take no lock and see whole commits only."""
 
+import math
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import icechunk
@@ -27,12 +30,18 @@ class NoForecast(ValueError):
 
 @dataclass
 class Reader:
-    """A store opened for reading, re-opened when there is a newer commit; `pinned` to a snapshot it never moves."""
+    """A store opened for reading, re-opened only when there is a newer commit.
+
+    That is looked up again when `patience_s` seconds have passed since it was last. `pinned` to a snapshot it never
+    moves.
+    """
 
     location: Location
+    patience_s: float = 0.0
     pinned: str | None = None
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
+    _looked_at: float = field(init=False, default=-math.inf)
 
     def __post_init__(self) -> None:
         self.repository = repository.open_existing(self.location)
@@ -43,12 +52,16 @@ class Reader:
 
         Its attribute `nowcast:snapshot` names the commit.
         """
-        wanted, (held, dataset) = self.snapshot, self._opened
+        held, dataset = self._opened
+        if time.monotonic() - self._looked_at <= self.patience_s:
+            return dataset
+        wanted = self.snapshot
         if wanted != held:
             session = self.repository.readonly_session(snapshot_id=wanted)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
             dataset = opened.assign_attrs({"nowcast:snapshot": wanted})
             self._opened = wanted, dataset
+        self._looked_at = time.monotonic()
         return dataset
 
     @property
@@ -59,11 +72,17 @@ class Reader:
     @property
     def grid(self) -> Grid:
         """The store's grid."""
-        return Grid.from_json(self.dataset.attrs["nowcast:grid"])
+        return _grid(**self.dataset.attrs["nowcast:grid"])
 
     def packed(self, snapshot: str) -> zarr.Group:
         """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
         return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
+
+
+@lru_cache(maxsize=256)
+def _grid(**fields: Any) -> Grid:
+    """The same object for the same fields: it holds what is costly to set up."""
+    return Grid.from_json(fields)
 
 
 def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
@@ -72,6 +91,16 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
     NoForecast when there is none.
     """
     dataset = forecasts.dataset
+    return completed(dataset.isel(init_time=_latest(forecasts, dataset, until)))
+
+
+def latest_time(forecasts: Reader, until: datetime | None = None) -> datetime:
+    """The initial time of `latest`."""
+    dataset = forecasts.dataset
+    return _time(dataset.init_time.values[_latest(forecasts, dataset, until)])
+
+
+def _latest(forecasts: Reader, dataset: xr.Dataset, until: datetime | None) -> int:
     wanted = dataset.status.values == STATUS_ISSUED
     if until is not None:
         wanted &= dataset.init_time.values <= _moment(until)
@@ -80,7 +109,7 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
         raise NoForecast(
             f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
         )
-    return completed(dataset.isel(init_time=int(issued[-1])))
+    return int(issued[-1])
 
 
 def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
@@ -133,23 +162,13 @@ def newest_observation(archive: Reader, lat: float, lon: float, until: datetime)
 
     NaN where that scan does not cover it; None when there is no scan. ValueError outside the grid.
     """
-    newest = newest_scan(archive, until)
-    if newest is None:
-        archive.grid.locate(lat, lon)
-        return None
-    return observations(archive, lat, lon, newest, newest)[0]
-
-
-def observations(
-    archive: Reader, lat: float, lon: float, start: datetime, end: datetime
-) -> list[tuple[datetime, float]]:
-    """Times of all slots from `start` to `end`, both included, and rain rates [mm h-1] at the pixel that holds a point.
-
-    NaN where a scan is missing or does not cover it. ValueError outside the grid.
-    """
     row, col = archive.grid.locate(lat, lon)
-    part = frames(archive, start, end).isel(y=row, x=col)
-    return [(moment(time), float(rate)) for time, rate in zip(part.time, observed_rain(part), strict=True)]
+    dataset = archive.dataset
+    slot = _newest_observed(dataset, until)
+    if slot is None:
+        return None
+    pixel = dataset.isel(time=slot, y=row, x=col)
+    return moment(pixel.time), float(observed_rain(pixel))
 
 
 def newest_scan(archive: Reader, until: datetime) -> datetime | None:

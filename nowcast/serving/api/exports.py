@@ -14,13 +14,15 @@ from nowcast.core.timeline import name_of, parse_time
 from nowcast.exports import stac
 from nowcast.exports.cog import write_cog
 from nowcast.exports.netcdf import FIELDS, Convention, write_netcdf
-from nowcast.serving.api.answers import provenance_headers
+from nowcast.serving.api.answers import documented, provenance_headers
 from nowcast.serving.api.drawing import entity_tag, holds
 from nowcast.serving.api.faults import TooMuch
 from nowcast.serving.api.stores import InPath, Opened
 from nowcast.store.query import init_times, map_at
 
 router = APIRouter(prefix="/regions/{region}", tags=["exports"])
+
+NETCDF, GEOTIFF = "application/netcdf", "image/tiff; application=geotiff; profile=cloud-optimized"
 
 MOST_VALUES = 200_000_000
 """Numbers in one file: a nowcast of 1226 x 760 pixels with all its chances has 112 million."""
@@ -36,7 +38,7 @@ Most = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="items to list, new
 Names = Annotated[Convention, Query(description="names of variables: cf, or those that pysteps' importer looks for")]
 
 
-@router.get("/stac")
+@router.get("/stac", responses=documented(stac.MEDIA_TYPE), response_class=Response)
 def newest(request: Request, region: InPath, most: Most = 12) -> Response:
     """The newest nowcasts as a collection of STAC items."""
     times = init_times(region.forecasts, region.clock())[: -most - 1 : -1]
@@ -48,7 +50,7 @@ def newest(request: Request, region: InPath, most: Most = 12) -> Response:
     )
 
 
-@router.get("/nowcasts/{init_time}/stac.json")
+@router.get("/nowcasts/{init_time}/stac.json", responses=documented(stac.MEDIA_TYPE), response_class=Response)
 def item(request: Request, region: InPath, init_time: InitTime) -> Response:
     """The STAC item of one nowcast; its assets lie beside it."""
     found = region.nowcast(parse_time(init_time))
@@ -56,7 +58,7 @@ def item(request: Request, region: InPath, init_time: InitTime) -> Response:
     return _answer(request, region, found, (found.attrs["nowcast:snapshot"],), stac.MEDIA_TYPE, lambda: made)
 
 
-@router.get("/nowcasts/{init_time}/nowcast.nc", response_class=Response)
+@router.get("/nowcasts/{init_time}/nowcast.nc", responses=documented(NETCDF), response_class=Response)
 def netcdf(request: Request, region: InPath, init_time: InitTime, convention: Names = Convention.CF) -> Response:
     """A whole nowcast as NetCDF."""
     found = region.nowcast(parse_time(init_time))
@@ -64,10 +66,10 @@ def netcdf(request: Request, region: InPath, init_time: InitTime, convention: Na
     if count > MOST_VALUES:
         raise TooMuch(f"{count} values in one file, at most {MOST_VALUES} are given: ask for a cube or read the Zarr")
     made = _written(lambda path: write_netcdf(found, path, convention))
-    return _answer(request, region, found, (stac.NETCDF, convention), "application/netcdf", made)
+    return _answer(request, region, found, (stac.NETCDF, convention), NETCDF, made)
 
 
-@router.get("/nowcasts/{init_time}/lead-{minutes}.tif", response_class=Response)
+@router.get("/nowcasts/{init_time}/lead-{minutes}.tif", responses=documented(GEOTIFF), response_class=Response)
 def cog(request: Request, region: InPath, init_time: InitTime, minutes: Minutes) -> Response:
     """The rain rate at one lead as Cloud-Optimised GeoTIFF."""
     time = parse_time(init_time)
@@ -76,7 +78,7 @@ def cog(request: Request, region: InPath, init_time: InitTime, minutes: Minutes)
     if found.rain_rate.size > MOST_VALUES:
         raise TooMuch(f"{found.rain_rate.size} pixels in one file, at most {MOST_VALUES} are given")
     made = _written(lambda path: write_cog(found, path))
-    return _answer(request, region, found, (stac.tif(minutes),), "image/tiff; application=geotiff", made)
+    return _answer(request, region, found, (stac.tif(minutes),), GEOTIFF, made)
 
 
 def _item(region: Opened, found: xr.Dataset, base: str, root: str) -> dict[str, object]:
