@@ -5,7 +5,7 @@ pysteps itself is not needed. Its conventions: pysteps.readthedocs.io, `pysteps.
 
 import warnings
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from pyproj.exceptions import CRSError
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import WET
+from nowcast.core.timeline import as_utc
 from nowcast.store.query import completed, grid_of, observed_rain
 from nowcast.store.template import Variable, forecast_template, group_attributes
 
@@ -139,14 +140,14 @@ def _laid_out(
     model: str,
 ) -> xr.Dataset:
     template = forecast_template(grid, minutes, ())
-    moment = init_time if init_time.tzinfo is None else init_time.astimezone(UTC).replace(tzinfo=None)
     coordinates = {name: (template[name].dims, _axis(template[name]), template[name].attributes) for name in AXES}
     dims = ("member",) * (fields.ndim - 3) + ("lead_time", "y", "x")
     rain = {name: value for name, value in template["rain_rate"].attributes.items() if name not in PACKING}
+    initial = np.datetime64(as_utc(init_time).replace(tzinfo=None), "ns")
     own = {"nowcast:cadence_s": minutes[0] * 60.0, "institution": metadata.get("institution", "")}
     dataset = xr.Dataset(
         {"rain_rate": (dims, fields, rain), "crs": ((), np.int32(0), template["crs"].attributes), "model": model},
-        coordinates | {"init_time": ((), np.datetime64(moment, "ns"), _no_units(template["init_time"]))},
+        coordinates | {"init_time": ((), initial, _no_units(template["init_time"]))},
         group_attributes(grid, f"nowcasts by {model}", own),
     )
     if "member" in dims:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
-from nowcast.core.timeline import isoformat
+from nowcast.core.timeline import as_utc, isoformat
 from nowcast.store.query import Reader
 
 
@@ -34,7 +34,7 @@ def as_of(forecasts: Reader, when: str | datetime) -> Reader:
     if isinstance(when, str):
         known, said = (one for one in _commits(forecasts) if one.snapshot == when), repr(when)
     else:
-        moment = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        moment = as_utc(when)
         known, said = (one for one in _commits(forecasts) if one.time <= moment), f"at or before {isoformat(moment)}"
     if (found := next(known, None)) is None:
         raise ValueError(f"{forecasts.location.url} has no commit {said}")

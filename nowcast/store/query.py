@@ -14,7 +14,7 @@ import zarr
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
-from nowcast.core.timeline import Timeline, isoformat, parse_time
+from nowcast.core.timeline import Timeline, as_utc, isoformat, parse_time
 from nowcast.core.types import FloatField
 from nowcast.store import repository
 from nowcast.store.repository import Location
@@ -107,7 +107,7 @@ def _latest(forecasts: Reader, dataset: xr.Dataset, until: datetime | None) -> i
     issued = np.flatnonzero(wanted)
     if not len(issued):
         raise NoForecast(
-            f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
+            f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(as_utc(until))}" if until else " yet")
         )
     return int(issued[-1])
 
@@ -121,10 +121,10 @@ def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Datas
     if moment in dataset.init_time.values:
         one = dataset.sel(init_time=moment)
         if one.status == STATUS_WITHHELD:
-            raise NoForecast(f"the nowcast of {isoformat(init_time)} was withheld: {one.reason.values}")
+            raise NoForecast(f"the nowcast of {isoformat(as_utc(init_time))} was withheld: {one.reason.values}")
         if one.status == STATUS_ISSUED:
             return completed(one)
-    raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
+    raise NoForecast(f"no nowcast was issued at {isoformat(as_utc(init_time))}")
 
 
 def init_times(forecasts: Reader, until: datetime) -> list[datetime]:
@@ -257,4 +257,4 @@ def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:
 
 def _moment(time: datetime) -> np.datetime64:
     """To nanoseconds; times that these cannot tell are moved to the nearest they can."""
-    return np.datetime64(min(max(time, FIRST), LAST).replace(tzinfo=None), "ns")
+    return np.datetime64(min(max(as_utc(time), FIRST), LAST).replace(tzinfo=None), "ns")
