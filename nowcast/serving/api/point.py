@@ -14,6 +14,7 @@ from nowcast.edr.cells import Outside, position
 from nowcast.edr.times import valid_times
 from nowcast.points import said, sight
 from nowcast.serving.api.answers import headers, json_answer, provenance_fields
+from nowcast.serving.api.shapes import PointAnswer
 from nowcast.serving.api.stores import Opened, Served, Stores
 from nowcast.store.query import observations
 from nowcast.store.repository import StoreNotFound
@@ -30,7 +31,7 @@ RegionName = Annotated[
 InitTime = Annotated[str | None, Query(max_length=40, description="ISO 8601, UTC; the latest when absent")]
 
 
-@router.get("/point")
+@router.get("/point", response_model=PointAnswer)
 def point(served: Served, lat: Lat, lon: Lon, region: RegionName = None, init_time: InitTime = None) -> Response:
     """Observed rain of the last hour, and rain rates, quantiles and chances of every lead at a place."""
     opened = served.open(region) if region else _covering(served, lat, lon)
