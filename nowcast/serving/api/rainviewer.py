@@ -79,8 +79,10 @@ def _newest(opened: Opened, shelf: Shelf) -> Picture:
     """The newest observed frame, the first lead of the latest nowcast where there is none."""
     now = opened.clock()
     seen = [frame for frame in observed(opened, now - PAST, now) if frame.kind == "observed"]
-    found = issue(opened, shelf) if not seen else None
-    return picture(opened, shelf, seen[-1].name) if found is None else found.picture(found.leads[0])
+    if seen:
+        return picture(opened, shelf, seen[-1].name)
+    found = issue(opened, shelf)
+    return found.picture(found.leads[0])
 
 
 def _told(frame: Frame, name: str) -> dict[str, Any]:
