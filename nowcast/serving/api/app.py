@@ -5,11 +5,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import faults, status
+from nowcast.serving.api import faults, page, status
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (status.router,)
+ROUTERS = (status.router, page.router)
 
 SMALLEST_ZIPPED = 2000
 
@@ -26,4 +26,5 @@ def create_app(stores: Stores) -> FastAPI:
     faults.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.mount("/static", page.files())
     return app
