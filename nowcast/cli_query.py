@@ -15,6 +15,7 @@ from rich.table import Table
 
 from nowcast.cli_options import RegionName, Store, settings_for, usage
 from nowcast.core.timeline import isoformat, parse_time
+from nowcast.points import sight, tell
 
 query = typer.Typer(no_args_is_help=True, help="Ask the forecast store.")
 
@@ -48,7 +49,6 @@ def point(
     out: Out = None,
 ) -> None:
     """All leads at a place, below a sentence that sums them up."""
-    from nowcast.points import tell
     from nowcast.store import repository
     from nowcast.store.query import Reader
 
@@ -139,7 +139,7 @@ def _plain(found: xr.Dataset) -> dict[str, object]:
         "model": str(found.model.values),
         "rung": str(found.rung.values),
         "reason": str(found.reason.values),
-        **({} if found.radar_coverage.ndim else {"radar_coverage": _sight(found)}),
+        **({} if found.radar_coverage.ndim else {"radar_coverage": sight(found)}),
         "units": "mm h-1",
         "dims": list(rain.dims),
         "lead_time_min": [int(v) for v in found.lead_time.values.ravel()],
@@ -162,7 +162,7 @@ def _listed(values: xr.DataArray) -> object:
 def _table(found: xr.Dataset) -> None:
     console = Console()
     console.print(f"init {str(found.init_time.values)[:16]}Z by {found.model.values}{_ladder(found)}", highlight=False)
-    if not found.radar_coverage.ndim and (blind := BLIND.get(_sight(found))):
+    if not found.radar_coverage.ndim and (blind := BLIND.get(sight(found))):
         console.print(blind)
         if not found.rain_rate.notnull().any():
             return
@@ -185,13 +185,6 @@ def _table(found: xr.Dataset) -> None:
 def _ladder(found: xr.Dataset) -> str:
     """Why the nowcast stands on the rung it does; empty when there is nothing to say."""
     return f" ({found.rung.values}: {found.reason.values})" if str(found.reason.values) else ""
-
-
-def _sight(found: xr.Dataset) -> str:
-    """The flag of radar coverage at a place, in the store's words."""
-    attributes = found.radar_coverage.attrs
-    words = dict(zip(attributes.get("flag_values", ()), attributes.get("flag_meanings", "").split(), strict=True))
-    return str(words.get(int(found.radar_coverage), "unknown"))
 
 
 def _geotiff(found: xr.Dataset, out: Path) -> None:

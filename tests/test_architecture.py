@@ -36,6 +36,7 @@ RANKS = {
     "nowcast.alerts": 2.5,
     "nowcast.points": 2.5,
     "nowcast.provenance": 2.5,
+    "nowcast.edr": 2.5,
     "nowcast.tiles": 2.5,
     "nowcast.basemap": 2.5,
     "nowcast.exports": 2.5,

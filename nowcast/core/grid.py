@@ -79,6 +79,14 @@ class Grid:
         return Transformer.from_crs("EPSG:4326", self.projection, always_xy=True)
 
     @cached_property
+    def bbox(self) -> tuple[float, float, float, float]:
+        """WGS 84 (west, south, east, north) around the whole grid, its curved edges included."""
+        west, south, east, north = self._from_lonlat.transform_bounds(
+            *self.bounds, densify_pts=101, direction="INVERSE"
+        )
+        return float(west), float(south), float(east), float(north)
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that two equal grids share."""
         return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()[:16]
@@ -97,6 +105,13 @@ class Grid:
         lon, lat = self._from_lonlat.transform(x, y, direction="INVERSE")
         return float(lon), float(lat)
 
+    def lonlat_at(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """WGS 84 (longitudes, latitudes) of points in the grid's own CRS, in the points' shape."""
+        lon, lat = self._from_lonlat.transform(x, y, direction="INVERSE")
+        return lon, lat
+
     def locate(self, lat: float, lon: float) -> tuple[int, int]:
         """(row, col) of the pixel that holds a WGS 84 point; ValueError when it lies outside."""
         x, y = self._from_lonlat.transform(lon, lat)
@@ -104,6 +119,16 @@ class Grid:
         if not (0 <= row < self.height and 0 <= col < self.width):
             raise ValueError(f"latitude {lat}, longitude {lon} lies outside the grid {self.describe()}")
         return int(row), int(col)
+
+    def pixels(self, lat: NDArray[np.float64], lon: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(rows, cols) of the pixels that hold WGS 84 points, in the points' shape, -1 outside the grid."""
+        return self.pixels_at(*self._from_lonlat.transform(lon, lat))
+
+    def pixels_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same for points in the grid's own CRS."""
+        row, col = np.floor((self.y0 - y) / self.dy), np.floor((x - self.x0) / self.dx)
+        inside = (row >= 0) & (row < self.height) & (col >= 0) & (col < self.width)
+        return np.where(inside, row, -1).astype(np.int64), np.where(inside, col, -1).astype(np.int64)
 
     def window(self, south: float, west: float, north: float, east: float) -> tuple[slice, slice]:
         """(rows, columns) of the smallest part that holds a WGS 84 box; ValueError when it holds none."""

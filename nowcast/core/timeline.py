@@ -21,9 +21,12 @@ def isoformat(time: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """UTC time from ISO 8601 text; a time without an offset is taken as UTC."""
+    """UTC time from ISO 8601 text; a time without an offset is taken as UTC. ValueError for any other text."""
     time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"time {text!r} is not in the years 1 to 9999") from error
 
 
 def utc(text: str, layout: str) -> datetime:

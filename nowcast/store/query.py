@@ -14,6 +14,9 @@ from nowcast.store import repository
 from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
 
+FIRST, LAST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Between them 64 bits can count nanoseconds."""
+
 
 class NoForecast(ValueError):
     """The store holds no nowcast for what was asked."""
@@ -24,11 +27,11 @@ class Reader:
     """A store opened for reading, re-opened only when there is a newer commit."""
 
     location: Location
-    _repository: icechunk.Repository = field(init=False)
+    repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
 
     def __post_init__(self) -> None:
-        self._repository = repository.open_existing(self.location)
+        self.repository = repository.open_existing(self.location)
 
     @property
     def dataset(self) -> xr.Dataset:
@@ -36,9 +39,9 @@ class Reader:
 
         Its attribute `nowcast:snapshot` names the commit.
         """
-        newest, (held, dataset) = repository.snapshot_id(self._repository), self._opened
+        newest, (held, dataset) = repository.snapshot_id(self.repository), self._opened
         if newest != held:
-            session = self._repository.readonly_session(snapshot_id=newest)
+            session = self.repository.readonly_session(snapshot_id=newest)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
             dataset = opened.assign_attrs({"nowcast:snapshot": newest})
             self._opened = newest, dataset
@@ -82,6 +85,13 @@ def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Datas
     raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
 
 
+def init_times(forecasts: Reader, until: datetime) -> list[datetime]:
+    """Initial times of all nowcasts up to a time, ascending."""
+    dataset = forecasts.dataset
+    wanted = (dataset.status.values == STATUS_ISSUED) & (dataset.init_time.values <= _moment(until))
+    return [moment(time) for time in dataset.init_time[wanted]]
+
+
 def map_at(forecasts: Reader, lead_time: timedelta, init_time: datetime | None = None) -> xr.Dataset:
     """One lead of a nowcast, dims (y, x); ValueError naming the leads there are."""
     nowcast = nowcast_at(forecasts, init_time)
@@ -110,17 +120,28 @@ def newest_observation(archive: Reader, lat: float, lon: float, until: datetime)
 
     NaN where that scan does not cover it; None when there is no scan. ValueError outside the grid.
     """
-    row, col = archive.grid.locate(lat, lon)
-    dataset = archive.dataset
-    slot = _newest_observed(dataset, until)
-    if slot is None:
+    newest = newest_scan(archive, until)
+    if newest is None:
+        archive.grid.locate(lat, lon)
         return None
-    pixel = dataset.isel(time=slot, y=row, x=col)
-    time = moment(pixel.time)
-    quantity = dataset.attrs["nowcast:quantity"]
-    values = np.asarray(pixel[quantity].values, np.float32)
-    rain_rate = values if quantity == "rain_rate" else ZR(*dataset.attrs["nowcast:zr"]).rain_rate(values)
-    return time, float(rain_rate) if bool(pixel.coverage) else float("nan")
+    return observations(archive, lat, lon, newest, newest)[0]
+
+
+def observations(
+    archive: Reader, lat: float, lon: float, start: datetime, end: datetime
+) -> list[tuple[datetime, float]]:
+    """Times of all slots from `start` to `end`, both included, and rain rates [mm h-1] at the pixel that holds a point.
+
+    NaN where a scan is missing or does not cover it. ValueError outside the grid.
+    """
+    row, col = archive.grid.locate(lat, lon)
+    part = frames(archive, start, end).isel(y=row, x=col)
+    quantity = part.attrs["nowcast:quantity"]
+    values = np.asarray(part[quantity].values, np.float32)
+    rain_rate = values if quantity == "rain_rate" else ZR(*part.attrs["nowcast:zr"]).rain_rate(values)
+    usable = part.coverage.values & (part.status.values == STATUS_OBSERVED)
+    known = np.where(usable, rain_rate, np.nan)
+    return [(moment(time), float(rate)) for time, rate in zip(part.time, known, strict=True)]
 
 
 def newest_scan(archive: Reader, until: datetime) -> datetime | None:
@@ -155,4 +176,5 @@ def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:
 
 
 def _moment(time: datetime) -> np.datetime64:
-    return np.datetime64(time.replace(tzinfo=None), "ns")
+    """To nanoseconds; times that these cannot tell are moved to the nearest they can."""
+    return np.datetime64(min(max(time, FIRST), LAST).replace(tzinfo=None), "ns")

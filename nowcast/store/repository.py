@@ -134,6 +134,18 @@ def snapshot_id(repository: icechunk.Repository) -> str:
     return str(repository.lookup_branch(BRANCH))
 
 
+class NoSuchSnapshot(ValueError):
+    """No commit of that name; the message names it."""
+
+
+def session_at(repository: icechunk.Repository, snapshot: str) -> icechunk.Session:
+    """One commit, read-only; NoSuchSnapshot when there is none."""
+    try:
+        return repository.readonly_session(snapshot_id=snapshot)
+    except (icechunk.IcechunkError, ValueError) as error:
+        raise NoSuchSnapshot(f"no snapshot {snapshot!r}: {error}") from error
+
+
 @contextmanager
 def transaction(location: Location, repository: icechunk.Repository, message: str) -> Iterator[zarr.Group]:
     """A group to write to; all of it becomes visible in one commit when the block ends, none if it raises.

@@ -23,7 +23,7 @@ def reader(tmp_path: Path) -> Reader:
 
 
 def test_xarray_opens_the_store_with_cf_dims_and_units(reader: Reader) -> None:
-    session = reader._repository.readonly_session("main")
+    session = reader.repository.readonly_session("main")
     dataset = xr.open_zarr(session.store, consolidated=False)
     assert dataset.rain_rate.dims == ("init_time", "lead_time", "y", "x")
     assert dataset.rain_rate.attrs["units"] == "mm h-1"

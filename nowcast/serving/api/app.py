@@ -5,11 +5,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import faults, page, status
+from nowcast.serving.api import edr, faults, page, point, regions, status, zarr_http
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (status.router, page.router)
+ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router, page.router)
 
 SMALLEST_ZIPPED = 2000
 
@@ -18,6 +18,7 @@ def create_app(stores: Stores) -> FastAPI:
     """The service over these stores; it writes nothing and needs neither Ray nor Prefect."""
     app = FastAPI(title="nowcast", version=nowcast.__version__, description=__doc__, responses=faults.REFUSALS)
     app.state.stores = stores
+    app.state.snapshots = zarr_http.Snapshots()
     exposed = [PREFIX + name.replace("_", "-").title() for name in SHOWN]
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=[*exposed, "ETag"]

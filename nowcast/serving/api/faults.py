@@ -11,10 +11,12 @@ from icechunk import IcechunkError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from nowcast.edr.cells import Outside, TooMany
+from nowcast.edr.times import NoSuchTime
 from nowcast.serving.api.stores import UnknownRegion
 from nowcast.skill import NothingScored
 from nowcast.store.query import NoForecast
-from nowcast.store.repository import StoreNotFound
+from nowcast.store.repository import NoSuchSnapshot, StoreNotFound
 
 LONGEST_DETAIL = 500
 
@@ -37,6 +39,10 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     StoreNotFound: HTTPStatus.NOT_FOUND,
     NothingScored: HTTPStatus.NOT_FOUND,
     UnknownRegion: HTTPStatus.NOT_FOUND,
+    NoSuchSnapshot: HTTPStatus.NOT_FOUND,
+    Outside: HTTPStatus.NOT_FOUND,
+    NoSuchTime: HTTPStatus.NOT_FOUND,
+    TooMany: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooMuch: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ValueError: HTTPStatus.BAD_REQUEST,
     IcechunkError: HTTPStatus.SERVICE_UNAVAILABLE,
