@@ -37,9 +37,13 @@ function hasWebGL() {
 
 /** Colours of the base map, from the style sheet. */
 export function colours() {
-  const style = getComputedStyle(document.documentElement);
-  const names = ["sea", "land", "coast", "border", "grid", "extent"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--map-${name}`).trim()]));
+  const probe = document.body.appendChild(document.createElement("i"));
+  const found = ["sea", "land", "coast", "border", "grid", "extent"].map((name) => {
+    probe.style.color = `var(--map-${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(found);
 }
 
 /** How much of the map's edges other things cover [px]. */
