@@ -112,6 +112,19 @@ class Grid:
         lon, lat = self._from_lonlat.transform(x, y, direction="INVERSE")
         return lon, lat
 
+    def positions(
+        self, lat: NDArray[np.float64], lon: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Fractional (rows, cols) of WGS 84 points, in the points' shape: (0.5, 0.5) is the centre of pixel (0, 0).
+
+        Not finite where the projection has no such point.
+        """
+        x, y = self._from_lonlat.transform(lon, lat)
+        if self.projection.is_geographic:
+            middle = self.x0 + self.width * self.dx / 2
+            x = middle + (x - middle + 180.0) % 360.0 - 180.0
+        return (self.y0 - y) / self.dy, (x - self.x0) / self.dx
+
     def locate(self, lat: float, lon: float) -> tuple[int, int]:
         """(row, col) of the pixel that holds a WGS 84 point; ValueError when it lies outside."""
         x, y = self._from_lonlat.transform(lon, lat)

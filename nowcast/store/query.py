@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import icechunk
 import numpy as np
 import xarray as xr
+import zarr
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
-from nowcast.core.timeline import isoformat
+from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.store import repository
 from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
@@ -51,6 +53,10 @@ class Reader:
     def grid(self) -> Grid:
         """The store's grid."""
         return Grid.from_json(self.dataset.attrs["nowcast:grid"])
+
+    def packed(self, snapshot: str) -> zarr.Group:
+        """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
+        return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
 
 
 def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
@@ -156,6 +162,32 @@ def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
     return archive.dataset.sel(time=slice(_moment(start), _moment(end)))
 
 
+class Slot(NamedTuple):
+    """One place on the archive's time axis: whether it holds a usable scan, and when that came."""
+
+    number: int
+    time: datetime
+    is_observed: bool
+    received_time: datetime | None
+
+
+def slots(archive: xr.Dataset, start: datetime, end: datetime) -> list[Slot]:
+    """Every slot of one state of the archive between two times, both included; those still to come are not observed."""
+    axis, held = timeline(archive), len(archive.time)
+    first = max(0, -((axis.start - start) // axis.cadence))
+    numbers = range(first, (end - axis.start) // axis.cadence + 1)
+    status, received = archive.status.values, archive.received_time.values
+    observed = [k for k in numbers if k < held and status[k] == STATUS_OBSERVED]
+    times = {k: _time(received[k]) for k in observed}
+    return [Slot(k, axis.time(k), k in times, times.get(k)) for k in numbers]
+
+
+def timeline(dataset: xr.Dataset) -> Timeline:
+    """The time axis of a store."""
+    cadence = timedelta(seconds=dataset.attrs["nowcast:cadence_s"])
+    return Timeline(parse_time(dataset.attrs["nowcast:start"]), cadence)
+
+
 def _completed(nowcast: xr.Dataset) -> xr.Dataset:
     """With valid times, and with what the layout of an earlier version lacks."""
     unknown = {"rung": "", "reason": "", "radar_coverage": np.uint8(RADAR_UNKNOWN)}
@@ -167,7 +199,11 @@ def _completed(nowcast: xr.Dataset) -> xr.Dataset:
 
 def moment(time: xr.DataArray) -> datetime:
     """A scalar time of a data set as a UTC time."""
-    return datetime.fromtimestamp(int(time.values.astype("datetime64[s]").astype(int)), UTC)
+    return _time(time.values)
+
+
+def _time(value: Any) -> datetime:
+    return datetime.fromtimestamp(int(value.astype("datetime64[s]").astype(int)), UTC)
 
 
 def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:

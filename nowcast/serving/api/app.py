@@ -5,11 +5,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import edr, faults, page, point, regions, status, zarr_http
+from nowcast.serving.api import edr, faults, frames, legend, page, point, rainviewer, regions, status, tiles, zarr_http
 from nowcast.serving.api.answers import PREFIX, SHOWN
+from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
 
-ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router, page.router)
+ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
+PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
 
 SMALLEST_ZIPPED = 2000
 
@@ -19,13 +21,14 @@ def create_app(stores: Stores) -> FastAPI:
     app = FastAPI(title="nowcast", version=nowcast.__version__, description=__doc__, responses=faults.REFUSALS)
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
+    app.state.shelf = Shelf()
     exposed = [PREFIX + name.replace("_", "-").title() for name in SHOWN]
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=[*exposed, "ETag"]
     )
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
     faults.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PICTURES):
         app.include_router(router)
     app.mount("/static", page.files())
     return app

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from nowcast.edr.cells import Outside, TooMany
 from nowcast.edr.times import NoSuchTime
+from nowcast.serving.api.sequence import UnknownFrame
 from nowcast.serving.api.stores import UnknownRegion
 from nowcast.skill import NothingScored
 from nowcast.store.query import NoForecast
@@ -39,6 +40,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     StoreNotFound: HTTPStatus.NOT_FOUND,
     NothingScored: HTTPStatus.NOT_FOUND,
     UnknownRegion: HTTPStatus.NOT_FOUND,
+    UnknownFrame: HTTPStatus.NOT_FOUND,
     NoSuchSnapshot: HTTPStatus.NOT_FOUND,
     Outside: HTTPStatus.NOT_FOUND,
     NoSuchTime: HTTPStatus.NOT_FOUND,
