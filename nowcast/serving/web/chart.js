@@ -71,3 +71,6 @@ export function between(upper, lower) {
     .map((run) => `${through([...run.map((k) => upper[k]), ...run.map((k) => lower[k]).reverse()])}Z`)
     .join("");
 }
+
+/** The keys of an object by their value as numbers: JavaScript itself puts whole numbers first. */
+export const ascending = (object) => Object.keys(object).sort((one, other) => one - other);

@@ -97,8 +97,9 @@ function fields(map, told) {
     map.setPaintProperty(url, "raster-opacity", known.get(url).kind === "coverage" ? COVERAGE_OPACITY : opacity);
   }
   function ready(url) {
-    const visible = map.getLayoutProperty(url, "visibility") === "visible";
-    return visible && known.get(url).renders >= RENDERS && map.isSourceLoaded(url);
+    if (map.getLayoutProperty(url, "visibility") !== "visible") return false;
+    if (known.get(url).renders < RENDERS) map.triggerRepaint();
+    return known.get(url).renders >= RENDERS && map.isSourceLoaded(url);
   }
   function setOpacity(share) {
     opacity = share;

@@ -1,6 +1,6 @@
 /** The forecast of a place: a sentence, rain and chances against time, and the same as a table. */
 
-import { MARGIN, axis, below, between, canvas, heading, linear, roundUp, through } from "./chart.js";
+import { MARGIN, ascending, axis, below, between, canvas, heading, linear, roundUp, through } from "./chart.js";
 import { chips, drawn, element } from "./dom.js";
 import { MINUTE, clockTime, duration, offset, zoneName } from "./times.js";
 
@@ -17,7 +17,7 @@ const SIGHT = {
 export function meteogram(told, { threshold, zone }, width, choose) {
   const series = steps(told, threshold);
   const notice = SIGHT[told.radar_coverage];
-  const levels = Object.keys(told.probability);
+  const levels = ascending(told.probability);
   return [
     element("p", { class: "sentence" }, sentence(told.outlook.text)),
     notice ? element("p", { class: "notice" }, notice) : null,
@@ -85,7 +85,8 @@ function bar({ kind, rate, time }, x, y, cadence) {
 function band(series, x, y) {
   const edge = (level) => series.filter((one) => one.kind === "forecast").map((one) => [x(one.time), one[level] === null ? null : y(one[level])]);
   const [low, high] = [edge("low"), edge("high")];
-  return drawn("g", { class: "band" }, drawn("path", { d: between(high, low) }), drawn("path", { class: "edge", d: through(high) }));
+  const edges = [high, low].map((points) => drawn("path", { class: "edge", d: through(points) }));
+  return drawn("g", { class: "band" }, drawn("path", { d: between(high, low) }), ...edges);
 }
 
 function chances(series, x, y) {

@@ -31,6 +31,12 @@ function warning({ answer, trouble, init, zone }, age, stale) {
   return [null];
 }
 
+/** With the day where it is another than the scan's, as after a replay. */
+function issued({ issued_time, input_age_s, init_time }, time, zone) {
+  const [made, scan] = [day(Date.parse(issued_time), zone), day(Date.parse(init_time), zone)];
+  return `${made === scan ? "" : `${made}, `}${time(issued_time)}, when the scan was ${duration(input_age_s * 1000)} old`;
+}
+
 function warn(text, act = null) {
   byId("banner").hidden = text === null;
   document.body.classList.toggle("warned", text !== null);
@@ -43,7 +49,7 @@ function list(answer, zone) {
   const time = (iso) => `${clockTime(Date.parse(iso), zone)} ${zoneName(zone, Date.parse(iso))}`;
   const rows = [
     ["Newest scan", `${day(initTime(answer), zone)}, ${time(answer.init_time)}`],
-    ["Issued", `${time(answer.issued_time)}, scan ${duration(answer.input_age_s * 1000)} old then`],
+    ["Issued", issued(answer, time, zone)],
     ["Current until", time(answer.stale_after)],
     ["Made by", RUNGS[answer.rung] ?? answer.rung],
     ["Model", answer.model],

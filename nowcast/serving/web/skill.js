@@ -1,6 +1,6 @@
 /** How good the nowcasts were: CSI by lead of what was served, beside persistence and advection. */
 
-import { MARGIN, axis, below, canvas, heading, linear, through } from "./chart.js";
+import { MARGIN, ascending, axis, below, canvas, heading, linear, through } from "./chart.js";
 import { chips, drawn, element } from "./dom.js";
 import { clockTime, day, zoneName } from "./times.js";
 
@@ -11,7 +11,7 @@ const HEIGHT = 230, TOP = 24, FLOOR = HEIGHT - 34;
 /** What /skill told, as elements; `choose(patch)` changes the state. */
 export function skillPanel(told, { threshold, window, zone }, width, choose) {
   const served = told.csi?.served ?? {};
-  const levels = Object.keys(served);
+  const levels = ascending(served);
   const level = levels.includes(threshold) ? threshold : levels[0];
   const windows = chips("Window", WINDOWS, window, (value) => choose({ window: value }));
   if (!scored(served[level])) return [windows, ...nothingYet("No nowcast of this window has been scored yet.")];

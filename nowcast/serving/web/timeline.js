@@ -33,7 +33,7 @@ export function createTimeline(state, now) {
   }
 
   function slotMark(frame, slot, view) {
-    const there = shows(frame, view) && !fetched.has(slot) ? " waiting" : "";
+    const there = shows(frame, view) && !fetched.has(slot) ? " unfetched" : "";
     const idle = frame.kind !== "missing" && !shows(frame, view) ? " idle" : "";
     return element("i", { class: `${frame.kind}${there}${idle}` });
   }
@@ -75,7 +75,7 @@ export function createTimeline(state, now) {
     if (slot === null) fetched.clear();
     else fetched.add(slot);
     [...byId("slots").children].forEach((mark, k) => {
-      mark.classList.toggle("waiting", shows(state.get().answer.frames[k], state.get().view) && !fetched.has(k));
+      mark.classList.toggle("unfetched", shows(state.get().answer.frames[k], state.get().view) && !fetched.has(k));
     });
   }
 

@@ -18,7 +18,7 @@ export const clockTime = (ms, zone) => format(zone, { hour: "2-digit", minute: "
 
 /** Wed 28 Sep 2016 */
 export const day = (ms, zone) =>
-  format(zone, { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(ms).replaceAll(",", "");
+  format(zone, { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(ms).replaceAll(",", "").replace("Sept", "Sep");
 
 /** UTC, or the name of the zone that the browser is in. */
 export function zoneName(zone, ms) {
