@@ -4,6 +4,7 @@ import { playable, position, tilesOf } from "./frames.js";
 
 const LOOK = 50; // ms between looks at what has come
 const PATIENCE = 400; // ms that the slot before stays while the next one loads
+const AT_ONCE = 3; // slots
 const SETTLED = 300; // ms without movement until other slots are fetched
 
 /** `told.fetched(slot)` when a slot is there; `told.incomplete(yes)` when parts of the one shown are missing. */
@@ -44,8 +45,8 @@ export function createDisplay(map, state, told) {
     const here = position(answer, time);
     const slots = playable(answer, view);
     const order = [...slots.filter((slot) => slot >= here), ...slots.filter((slot) => slot < here)];
-    for (const slot of order) {
-      urls(slot).forEach(map.load);
+    for (const [k, slot] of order.entries()) {
+      order.slice(k, k + AT_ONCE).flatMap(urls).forEach(map.load);
       while (!ready(slot)) {
         await pause(LOOK);
         if (mine !== round) return;

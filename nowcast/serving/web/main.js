@@ -49,11 +49,14 @@ async function start() {
     state.set({ region: region.region, trouble: null });
     map = await createMap(byId("map"), land, region.bbox, { moved, picked, failed: () => display.judge() });
     document.body.dataset.map = map.name;
+    globalThis.nowcast = { map, state };
     if (state.get().place) map.setPlace(state.get().place);
     map.setOpacity(state.get().opacity);
     connect();
     await poll();
     setInterval(poll, POLL);
+    for (const event of ["online", "offline"]) addEventListener(event, poll);
+    document.addEventListener("visibilitychange", () => document.hidden || poll());
     setInterval(tick, SECOND);
   } catch (error) {
     if (!(error instanceof service.Refused)) throw error;
