@@ -35,7 +35,8 @@ INIT, SHOWN = START + 8 * FIVE, 13 + LEADS
 WET, DRY, AROUND = 0.2, 0.05, 2
 """Rates [mm/h] above and below which a pixel and those around it surely have a colour, and surely none."""
 
-FETCHED = "nowcast.state.get().answer && !document.querySelector('#slots .unfetched')"
+WHOLE = "document.getElementById('map').dataset.frame"
+"""True once the map shows a frame with all its tiles."""
 
 
 @dataclass
@@ -76,7 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def webgl() -> Iterator[Any]:
     """A browser that draws by MapLibre."""
-    browser = chromium(1280, 800, *SOFTWARE_WEBGL)
+    browser = chromium(1000, 700, *SOFTWARE_WEBGL)
     yield browser
     browser.quit()
 
@@ -84,7 +85,7 @@ def webgl() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Any]:
     """One without WebGL."""
-    browser = chromium(1280, 800, *NO_WEBGL)
+    browser = chromium(1000, 700, *NO_WEBGL)
     yield browser
     browser.quit()
 
@@ -96,13 +97,13 @@ def either(request: pytest.FixtureRequest) -> Any:
 
 
 def opened(browser: Any, site: Site, link: str = "") -> Any:
-    """The page, once all frames are there."""
+    """The page, once its frame is there."""
     site.now = INIT + timedelta(minutes=1)
     browser.get("about:blank")
     requested(browser)
     browser.get_log("browser")
     browser.get(f"{site.url}/{link}")
-    wait(browser, FETCHED)
+    wait(browser, WHOLE)
     return browser
 
 
@@ -259,7 +260,7 @@ def test_a_click_shows_the_numbers_of_the_pixel_under_it(either: Any, site: Site
     rate = float(rain[row, col])
     assert f"12:50\t{rate:.2f} mm/h" in panel or f"12:50\t{rate:.1f} mm/h" in panel
     assert "12:20\tnot observed" in panel
-    ActionChains(either).move_to_element(either.find_element("css selector", "#panel .chart")).perform()
+    ActionChains(either).move_to_element_with_offset(either.find_element("css selector", "#panel .chart"), 150, -40).perform()
     assert "mm/h" in either.execute_script("return document.querySelector('.readout').textContent")
 
 
@@ -272,12 +273,12 @@ def test_outside_the_grid_is_said_kindly(webgl: Any, site: Site) -> None:
 def test_probability_draws_chances_and_their_legend(webgl: Any, site: Site) -> None:
     opened(webgl, site, "#lead=5&opacity=1&coverage=0")
     click(webgl, "view-chance")
-    wait(webgl, f"{FETCHED} && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')")
+    wait(webgl, f"{WHOLE}.startsWith('fc') && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')")
     sure = site.nowcast().probability.sel(threshold=0.1).isel(lead_time=0).values >= 0.1
     pixels = interior(sure.astype(float), np.ones_like(sure), wet=True)
     assert set(coloured(webgl, [STORM.grid.lonlat(*pixel) for pixel in pixels[::5]], PLASMA)) == {True}
     webgl.execute_script("document.querySelector('#thresholds [data-value=\"1\"]').click()")
-    wait(webgl, FETCHED)
+    wait(webgl, f"{WHOLE} && nowcast.state.get().threshold === '1'")
     assert any("/chance-1/fc-" in url for url in requested(webgl))
 
 
@@ -333,7 +334,7 @@ def test_a_phone_has_room_for_everything(webgl: Any, site: Site) -> None:
         "return [...document.querySelectorAll('button, #slider')].map(b => [b.id, b.getBoundingClientRect().toJSON()])"
         ".filter(([, r]) => r.width)"
     )
-    webgl.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"width": 1280, "height": 800, "mobile": False})
+    webgl.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"width": 1000, "height": 700, "mobile": False})
     named = [(name, box) for name, box in boxes if name]
     assert len(named) > 8
     assert [(name, box) for name, box in named if box["left"] < 0 or box["right"] > 360 or box["height"] < 40] == []

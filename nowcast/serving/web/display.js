@@ -1,10 +1,11 @@
 /** Fields on the map: the slot shown, and the others fetched beforehand so that playing does not flicker. */
 
+import { byId } from "./dom.js";
 import { playable, position, tilesOf } from "./frames.js";
 
 const LOOK = 50; // ms between looks at what has come
 const PATIENCE = 400; // ms that the slot before stays while the next one loads
-const AT_ONCE = 3; // slots
+const AT_ONCE = 6; // slots
 const SETTLED = 300; // ms without movement until other slots are fetched
 
 /** `told.fetched(slot)` when a slot is there; `told.incomplete(yes)` when parts of the one shown are missing. */
@@ -24,17 +25,22 @@ export function createDisplay(map, state, told) {
     fetchOthers();
   }
 
-  /** Show the slot of the state's time, as soon as it is there but not much later. */
+  /** Show the slot of the state's time, as soon as it is there but not much later; the map's `data-frame` then names
+      it once it is whole. */
   async function show() {
     const mine = ++turn;
-    const wanted = urls(position(state.get().answer, state.get().time));
+    const { answer, time } = state.get();
+    const slot = position(answer, time), wanted = urls(slot);
+    byId("map").dataset.frame = "";
     wanted.forEach(map.load);
     const until = performance.now() + PATIENCE;
-    while (!wanted.every(map.ready) && performance.now() < until) {
+    while (!ready(slot)) {
+      if (performance.now() > until) map.show(wanted);
       await pause(LOOK);
       if (mine !== turn) return;
     }
     map.show(wanted);
+    byId("map").dataset.frame = answer.frames[slot].frame;
     judge();
   }
 

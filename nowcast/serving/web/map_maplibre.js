@@ -6,7 +6,7 @@ import { COVERAGE_OPACITY, ZOOMS, edge, graticule, part, pin } from "./map.js";
 import * as gl from "./vendor/maplibre-gl-6.17.0/maplibre-gl.mjs";
 
 const ABOVE_FIELDS = "coast";
-const RENDERS = 2; // until a layer that was made visible has asked for its tiles
+const RENDERS = 1; // until a layer that was made visible has asked for its tiles
 
 export async function maplibre({ container, basemap, bbox, colours, insets, reduced, told }) {
   styleSheet("/static/vendor/maplibre-gl-6.17.0/maplibre-gl.css");
