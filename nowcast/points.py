@@ -8,6 +8,7 @@ import xarray as xr
 
 from nowcast.catchments.sentence import RAIN, Sentence, Step, sentence
 from nowcast.store.query import Reader, newest_observation, point
+from nowcast.store.template import RADAR_FLAGS, RADAR_UNKNOWN
 
 
 def tell(
@@ -20,19 +21,12 @@ def tell(
     """
     found = point(forecasts, lat, lon, init_time)
     observed = newest_observation(archive, lat, lon, now) if archive is not None else None
-    return found, said(found, observed, now)
-
-
-def said(found: xr.Dataset, observed: tuple[datetime, float] | None, now: datetime) -> Sentence:
-    """The sentence on all leads of one pixel and the newest observation of it, (time, rain rate [mm h-1])."""
-    return sentence(_steps(found), now, Step(*observed) if observed else None)
+    return found, sentence(_steps(found), now, Step(*observed) if observed else None)
 
 
 def sight(found: xr.Dataset) -> str:
     """The flag of radar coverage at a place, in the store's words: never, unavailable, ok or unknown."""
-    attributes = found.radar_coverage.attrs
-    words = dict(zip(attributes.get("flag_values", ()), attributes.get("flag_meanings", "").split(), strict=True))
-    return str(words.get(int(found.radar_coverage), "unknown"))
+    return RADAR_FLAGS.get(int(found.radar_coverage), RADAR_FLAGS[RADAR_UNKNOWN])
 
 
 def _steps(found: xr.Dataset) -> list[Step]:

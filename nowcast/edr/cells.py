@@ -28,6 +28,8 @@ class Cells:
     y: NDArray[np.float64]
     rows: Index
     cols: Index
+    is_place: bool = False
+    """Whether it is one pixel that holds a place, which then stands in its stead."""
 
     @property
     def count(self) -> int:
@@ -56,7 +58,7 @@ def position(grid: Grid, x: float, y: float, crs: str = CRS84) -> Cells:
     rows, cols = _pixels(grid, at_x, at_y, crs)
     if rows[0, 0] < 0:
         raise Outside(f"{x:g}, {y:g} lies outside the grid {grid.describe()}")
-    return Cells(crs, at_x[0], at_y[:, 0], rows, cols)
+    return Cells(crs, at_x[0], at_y[:, 0], rows, cols, is_place=True)
 
 
 def box(grid: Grid, west: float, south: float, east: float, north: float, crs: str = CRS84, most: int = 0) -> Cells:

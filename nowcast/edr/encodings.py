@@ -41,18 +41,14 @@ class Cut:
     fields: Mapping[str, tuple[Parameter, FloatField]]
     told: Mapping[str, Any]
 
-    @property
-    def is_point(self) -> bool:
-        return self.cells.count == 1
-
 
 def coverage_json(cut: Cut) -> bytes:
-    """A PointSeries for one cell, a Grid for several; `nowcast:provenance` beside the domain. CoverageJSON 1.0."""
+    """A PointSeries for a place, a Grid for cells; `nowcast:provenance` beside the domain. CoverageJSON 1.0."""
     x, y = np.round(cut.cells.x, 9), np.round(cut.cells.y, 9)
     axes = {"x": {"values": x}, "y": {"values": y}, "t": {"values": [isoformat(time) for time in cut.times]}}
     domain = {
         "type": "Domain",
-        "domainType": "PointSeries" if cut.is_point else "Grid",
+        "domainType": "PointSeries" if cut.cells.is_place else "Grid",
         "axes": axes,
         "referencing": [
             {"coordinates": ["x", "y"], "system": _spatial_system(cut)},
@@ -63,7 +59,7 @@ def coverage_json(cut: Cut) -> bytes:
         "type": "Coverage",
         "domain": domain,
         "parameters": {name: _described(parameter) for name, (parameter, _) in cut.fields.items()},
-        "ranges": {name: _range(values, cut.is_point) for name, (_, values) in cut.fields.items()},
+        "ranges": {name: _range(values, cut.cells.is_place) for name, (_, values) in cut.fields.items()},
         "nowcast:provenance": cut.told,
     }
     return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -79,7 +75,7 @@ def geo_json(cut: Cut) -> bytes:
             "geometry": {"type": "Point", "coordinates": [float(lon[row, col]), float(lat[row, col])]},
             "properties": {name: _listed(values[:, row, col]) for name, (_, values) in cut.fields.items()},
         }
-        for row, col in np.argwhere(known | cut.is_point)
+        for row, col in np.argwhere(known | cut.cells.is_place)
     ]
     times = [isoformat(time) for time in cut.times]
     units = {name: parameter.unit for name, (parameter, _) in cut.fields.items()}
@@ -163,9 +159,9 @@ def _described(parameter: Parameter) -> dict[str, Any]:
     return {"type": "Parameter", "observedProperty": observed, "unit": {"symbol": symbol}}
 
 
-def _range(values: FloatField, is_point: bool) -> dict[str, Any]:
-    axes = ["t"] if is_point else ["t", "y", "x"]
-    shape = [len(values)] if is_point else list(values.shape)
+def _range(values: FloatField, is_place: bool) -> dict[str, Any]:
+    axes = ["t"] if is_place else ["t", "y", "x"]
+    shape = [len(values)] if is_place else list(values.shape)
     return {"type": "NdArray", "dataType": "float", "axisNames": axes, "shape": shape, "values": values.ravel()}
 
 

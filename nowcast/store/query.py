@@ -1,7 +1,10 @@
 """What users ask of the stores, as xarray with CF coordinates. Readers take no lock and see whole commits only."""
 
+import math
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import icechunk
@@ -26,11 +29,16 @@ class NoForecast(ValueError):
 
 @dataclass
 class Reader:
-    """A store opened for reading, re-opened only when there is a newer commit."""
+    """A store opened for reading, re-opened only when there is a newer commit.
+
+    That is looked up again when `patience_s` seconds have passed since it was last.
+    """
 
     location: Location
+    patience_s: float = 0.0
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
+    _looked_at: float = field(init=False, default=-math.inf)
 
     def __post_init__(self) -> None:
         self.repository = repository.open_existing(self.location)
@@ -41,22 +49,32 @@ class Reader:
 
         Its attribute `nowcast:snapshot` names the commit.
         """
-        newest, (held, dataset) = repository.snapshot_id(self.repository), self._opened
+        held, dataset = self._opened
+        if time.monotonic() - self._looked_at <= self.patience_s:
+            return dataset
+        newest = repository.snapshot_id(self.repository)
         if newest != held:
             session = self.repository.readonly_session(snapshot_id=newest)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
             dataset = opened.assign_attrs({"nowcast:snapshot": newest})
             self._opened = newest, dataset
+        self._looked_at = time.monotonic()
         return dataset
 
     @property
     def grid(self) -> Grid:
         """The store's grid."""
-        return Grid.from_json(self.dataset.attrs["nowcast:grid"])
+        return _grid(**self.dataset.attrs["nowcast:grid"])
 
     def packed(self, snapshot: str) -> zarr.Group:
         """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
         return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
+
+
+@lru_cache(maxsize=256)
+def _grid(**fields: Any) -> Grid:
+    """The same object for the same fields: it holds what is costly to set up."""
+    return Grid.from_json(fields)
 
 
 def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
@@ -65,6 +83,16 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
     NoForecast when there is none.
     """
     dataset = forecasts.dataset
+    return _completed(dataset.isel(init_time=_latest(forecasts, dataset, until)))
+
+
+def latest_time(forecasts: Reader, until: datetime | None = None) -> datetime:
+    """The initial time of `latest`."""
+    dataset = forecasts.dataset
+    return _time(dataset.init_time.values[_latest(forecasts, dataset, until)])
+
+
+def _latest(forecasts: Reader, dataset: xr.Dataset, until: datetime | None) -> int:
     wanted = dataset.status.values == STATUS_ISSUED
     if until is not None:
         wanted &= dataset.init_time.values <= _moment(until)
@@ -73,7 +101,7 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
         raise NoForecast(
             f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
         )
-    return _completed(dataset.isel(init_time=int(issued[-1])))
+    return int(issued[-1])
 
 
 def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
@@ -126,28 +154,16 @@ def newest_observation(archive: Reader, lat: float, lon: float, until: datetime)
 
     NaN where that scan does not cover it; None when there is no scan. ValueError outside the grid.
     """
-    newest = newest_scan(archive, until)
-    if newest is None:
-        archive.grid.locate(lat, lon)
-        return None
-    return observations(archive, lat, lon, newest, newest)[0]
-
-
-def observations(
-    archive: Reader, lat: float, lon: float, start: datetime, end: datetime
-) -> list[tuple[datetime, float]]:
-    """Times of all slots from `start` to `end`, both included, and rain rates [mm h-1] at the pixel that holds a point.
-
-    NaN where a scan is missing or does not cover it. ValueError outside the grid.
-    """
     row, col = archive.grid.locate(lat, lon)
-    part = frames(archive, start, end).isel(y=row, x=col)
-    quantity = part.attrs["nowcast:quantity"]
-    values = np.asarray(part[quantity].values, np.float32)
-    rain_rate = values if quantity == "rain_rate" else ZR(*part.attrs["nowcast:zr"]).rain_rate(values)
-    usable = part.coverage.values & (part.status.values == STATUS_OBSERVED)
-    known = np.where(usable, rain_rate, np.nan)
-    return [(moment(time), float(rate)) for time, rate in zip(part.time, known, strict=True)]
+    dataset = archive.dataset
+    slot = _newest_observed(dataset, until)
+    if slot is None:
+        return None
+    pixel = dataset.isel(time=slot, y=row, x=col)
+    quantity = dataset.attrs["nowcast:quantity"]
+    values = np.asarray(pixel[quantity].values, np.float32)
+    rain_rate = values if quantity == "rain_rate" else ZR(*dataset.attrs["nowcast:zr"]).rain_rate(values)
+    return moment(pixel.time), float(rain_rate) if bool(pixel.coverage) else float("nan")
 
 
 def newest_scan(archive: Reader, until: datetime) -> datetime | None:

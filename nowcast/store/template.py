@@ -32,6 +32,9 @@ STATUS_ISSUED, STATUS_WITHHELD = 1, 2
 RADAR_NEVER, RADAR_UNAVAILABLE, RADAR_OK, RADAR_UNKNOWN = 0, 1, 2, 255
 """Seen by no radar in the last day; in the last day but not now; now; not told."""
 
+RADAR_FLAGS = {RADAR_NEVER: "never", RADAR_UNAVAILABLE: "unavailable", RADAR_OK: "ok", RADAR_UNKNOWN: "unknown"}
+"""What the flags are called."""
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -214,11 +217,10 @@ def _flags(dims: tuple[str, ...], meanings: Mapping[str, int]) -> Variable:
 
 
 def _radar_coverage(tile: tuple[int, int]) -> Variable:
-    meanings = {"never": RADAR_NEVER, "unavailable": RADAR_UNAVAILABLE, "ok": RADAR_OK, "unknown": RADAR_UNKNOWN}
     attributes = {
         "long_name": "whether radars see the place: not in the last day, not now, or now",
-        "flag_values": list(meanings.values()),
-        "flag_meanings": " ".join(meanings),
+        "flag_values": list(RADAR_FLAGS),
+        "flag_meanings": " ".join(RADAR_FLAGS.values()),
         "grid_mapping": "crs",
     }
     return Variable(("init_time", "y", "x"), "uint8", (1, *tile), RADAR_UNKNOWN, attributes)

@@ -40,7 +40,7 @@ class ByteCache(Generic[Kept]):
         return self._bytes
 
     def get(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
-        """The value of a key, made if it is not there; when `make` raises, nothing is kept and the next to ask tries."""
+        """The value of a key, made if it is not there; when `make` raises, nothing is kept and the next one tries."""
         while True:
             with self._lock:
                 if key in self._held:

@@ -13,6 +13,11 @@ SHOWN = ("region", "init_time", "age_s", "input_age_s", "model", "rung", "stale_
 """Fields of the provenance that stand in headers as well: Nowcast-Init-Time, Nowcast-Input-Age-S, ..."""
 
 
+def documented(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """For `responses=` of an endpoint that answers with other media than JSON."""
+    return {200: {"content": {media_type: {} for media_type in media_types}}}
+
+
 def json_answer(content: Any, media_type: str = "application/json", headers: dict[str, str] | None = None) -> Response:
     """Numpy arrays as lists, NaN as null."""
     body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import shapely
 import xarray as xr
@@ -16,7 +16,7 @@ from nowcast.edr.encodings import ENCODERS, Cut, Format
 from nowcast.edr.parameters import chosen, values
 from nowcast.edr.times import leads_at, valid_times
 from nowcast.serving.api import edr_metadata
-from nowcast.serving.api.answers import headers, provenance_fields
+from nowcast.serving.api.answers import documented, headers, provenance_fields
 from nowcast.serving.api.stores import InPath, Opened
 
 MOST_VALUES: dict[Format, int] = {
@@ -78,21 +78,23 @@ def queries(prefix: str, asked: Callable[..., Asked]) -> APIRouter:
     """The three queries of a collection or of an instance."""
     routes = APIRouter(prefix=prefix)
     One = Annotated[Asked, Depends(asked)]  # noqa: N806
+    media_types = [media_type for media_type, _ in ENCODERS.values()]
+    how_written: dict[str, Any] = {"response_class": Response, "responses": documented(*media_types)}
     How = Annotated[Wanted, Depends()]  # noqa: N806
 
-    @routes.get("/position")
+    @routes.get("/position", **how_written)
     def position(one: One, how: How, coords: Coords) -> Response:
         """All leads at a POINT(longitude latitude)."""
         point = _geometry(coords, ("Point",))
         return _answer(one, how, lambda most: cells.position(_grid(one), point.x, point.y, how.system))
 
-    @routes.get("/area")
+    @routes.get("/area", **how_written)
     def area(one: One, how: How, coords: Coords) -> Response:
         """All leads at the cells whose centres a POLYGON or MULTIPOLYGON holds; nothing is known outside of it."""
         polygon = _geometry(coords, ("Polygon", "MultiPolygon"))
         return _answer(one, how, lambda most: cells.area(_grid(one), polygon, how.system, most))
 
-    @routes.get("/cube")
+    @routes.get("/cube", **how_written)
     def cube(one: One, how: How, bbox: Box) -> Response:
         """All leads at the cells that a box touches."""
         west, south, east, north = _corners(bbox)

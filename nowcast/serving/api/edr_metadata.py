@@ -80,7 +80,7 @@ def instances(request: Request, region: InPath) -> Response:
     base = f"{_base(request)}/collections/{region.name}/instances"
     newest = init_times(region.forecasts, region.clock())[: -MOST_INSTANCES - 1 : -1]
     shared = region.nowcast()
-    found = [Instance(**_fields(f"{base}/{isoformat(t)}", isoformat(t), region, shared, t)) for t in newest]
+    found = [Instance(**_fields(f"{base}/{name_of(t)}", name_of(t), region, shared, t)) for t in newest]
     return _written(Instances(links=[Link(href=base, rel="self", type="application/json")], instances=found))
 
 
@@ -88,8 +88,13 @@ def instances(request: Request, region: InPath) -> Response:
 def one_instance(request: Request, region: InPath, instance: str) -> Response:
     """The nowcast of one initial time."""
     moment = parse_time(instance)
-    url = f"{_base(request)}/collections/{region.name}/instances/{isoformat(moment)}"
-    return _written(Instance(**_fields(url, isoformat(moment), region, region.nowcast(moment), moment)))
+    url = f"{_base(request)}/collections/{region.name}/instances/{name_of(moment)}"
+    return _written(Instance(**_fields(url, name_of(moment), region, region.nowcast(moment), moment)))
+
+
+def name_of(init_time: datetime) -> str:
+    """An instance's id: 20160928T164000Z, which needs no escape in a URL."""
+    return init_time.strftime("%Y%m%dT%H%M%SZ")
 
 
 def _collection(request: Request, opened: Opened) -> Collection:

@@ -26,9 +26,9 @@ FACTS = 100_000
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One field as a store keeps it: `array[*at, rows, cols]`, where `lead` is one along the first axis left.
+    """One field, or several, as a store keeps them: `array[*at, rows, cols]`, of which `lead` picks one where given.
 
-    It is read in blocks of `side` pixels; `key` names all leads together, and changes with their content.
+    They are read in blocks of `side` pixels; `key` names all of them together, and changes with their content.
     """
 
     key: Hashable
@@ -58,12 +58,13 @@ class Shelf:
         return self.warps.get((grid.fingerprint, tile), lambda: warp(grid, tile))
 
     def window(self, stored: Stored, rows: slice, cols: slice) -> NDArray[Any]:
-        """`field[rows, cols]` of a field as it is packed; both slices have explicit bounds."""
+        """`field[..., rows, cols]` of what is stored as it is packed; both slices have explicit bounds."""
         side = stored.side
         across = range(cols.start // side, (cols.stop - 1) // side + 1)
         down = range(rows.start // side, (rows.stop - 1) // side + 1)
         parts = [
-            [self._block(stored, r, c)[_within(rows, r, side), _within(cols, c, side)] for c in across] for r in down
+            [self._block(stored, r, c)[..., _within(rows, r, side), _within(cols, c, side)] for c in across]
+            for r in down
         ]
         return np.block(parts)
 

@@ -6,17 +6,21 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import numpy as np
-import xarray as xr
 from fastapi import APIRouter, Query, Response
 
+from nowcast.catchments.sentence import RAIN, Step, sentence
 from nowcast.core.timeline import isoformat, parse_time
+from nowcast.core.types import FloatField
 from nowcast.edr.cells import Outside, position
-from nowcast.edr.times import valid_times
-from nowcast.points import said, sight
-from nowcast.serving.api.answers import headers, json_answer, provenance_fields
+from nowcast.provenance import fields
+from nowcast.serving.api.answers import headers, json_answer
+from nowcast.serving.api.fields import Kept
+from nowcast.serving.api.pixel import Pixel, Seen, past, pixel
+from nowcast.serving.api.sequence import Issue, issue
+from nowcast.serving.api.shapes import PointAnswer
 from nowcast.serving.api.stores import Opened, Served, Stores
-from nowcast.store.query import observations
 from nowcast.store.repository import StoreNotFound
+from nowcast.store.template import RADAR_FLAGS
 
 router = APIRouter(tags=["point"])
 
@@ -30,21 +34,23 @@ RegionName = Annotated[
 InitTime = Annotated[str | None, Query(max_length=40, description="ISO 8601, UTC; the latest when absent")]
 
 
-@router.get("/point")
-def point(served: Served, lat: Lat, lon: Lon, region: RegionName = None, init_time: InitTime = None) -> Response:
+@router.get("/point", response_model=PointAnswer)
+def point(
+    served: Served, shelf: Kept, lat: Lat, lon: Lon, region: RegionName = None, init_time: InitTime = None
+) -> Response:
     """Observed rain of the last hour, and rain rates, quantiles and chances of every lead at a place."""
     opened = served.open(region) if region else _covering(served, lat, lon)
     grid = opened.forecasts.grid
-    pixel = position(grid, lon, lat)
-    row, col = int(pixel.rows[0, 0]), int(pixel.cols[0, 0])
-    nowcast = opened.nowcast(parse_time(init_time) if init_time else None)
-    found, now = nowcast.isel(y=row, x=col).load(), opened.clock()
-    past = _past(opened, lat, lon, opened.provenance(nowcast).init_time if init_time else now)
-    told = provenance_fields(opened, nowcast)
+    held = position(grid, lon, lat)
+    row, col = int(held.rows[0, 0]), int(held.cols[0, 0])
+    found = issue(opened, shelf, parse_time(init_time) if init_time else None)
+    now = found.provenance.init_time if init_time else opened.clock()
+    before = past(opened, shelf, now - PAST, now, row, col)
+    told = fields(found.provenance, opened.clock())
     centre = grid.lonlat(row, col)
     place = {"lat": lat, "lon": lon, "pixel": {"row": row, "col": col, "lat": centre[1], "lon": centre[0]}}
-    answer = told | {"now": isoformat(now)} | place | _figures(found, past, now)
-    return json_answer(answer, headers=headers(told))
+    figures = _figures(found, pixel(shelf, found, row, col), before, now)
+    return json_answer(told | {"now": isoformat(now)} | place | figures, headers=headers(told))
 
 
 def _covering(served: Stores, lat: float, lon: float) -> Opened:
@@ -59,34 +65,27 @@ def _covering(served: Stores, lat: float, lon: float) -> Opened:
     raise Outside(f"latitude {lat:g}, longitude {lon:g} lies in none of the regions {', '.join(served.names)}")
 
 
-def _past(opened: Opened, lat: float, lon: float, until: datetime) -> list[tuple[datetime, float]]:
-    """What was observed in the hour before."""
-    return observations(opened.archive, lat, lon, until - PAST, until) if opened.archive is not None else []
-
-
-def _figures(found: xr.Dataset, past: list[tuple[datetime, float]], now: datetime) -> dict[str, Any]:
-    newest = next((one for one in reversed(past)), None)
+def _figures(of: Issue, found: Pixel, before: list[Seen], now: datetime) -> dict[str, Any]:
+    chances = (
+        found.probability[:, of.thresholds.index(RAIN)] if RAIN in of.thresholds else np.full(len(of.leads), np.nan)
+    )
+    leads = [Step(*step) for step in zip(found.times, found.rain_rate.tolist(), chances.tolist(), strict=True)]
+    newest = next((Step(one.time, one.rain_rate) for one in reversed(before) if one.is_scan), None)
     return {
         "units": "mm h-1",
-        "radar_coverage": sight(found),
-        "outlook": asdict(said(found, newest, now)),
-        "observed": [{"time": isoformat(time), "rain_rate": _known(rate)} for time, rate in past],
-        "lead_time_min": found.lead_time.values,
-        "valid_time": [isoformat(time) for time in valid_times(found)],
-        "rain_rate": _rounded(found.rain_rate),
-        "rain_rate_quantile": _by_level(found, "rain_rate_quantile", "quantile"),
-        "probability": _by_level(found, "probability", "threshold"),
+        "radar_coverage": RADAR_FLAGS[found.radar_coverage],
+        "outlook": asdict(sentence(leads, now, newest)),
+        "observed": [{"time": isoformat(time), "rain_rate": _known(rate)} for time, rate, _ in before],
+        "lead_time_min": of.leads,
+        "valid_time": [isoformat(time) for time in found.times],
+        "rain_rate": found.rain_rate,
+        "rain_rate_quantile": _by_level(found.quantile, of.quantiles),
+        "probability": _by_level(found.probability, of.thresholds),
     }
 
 
-def _by_level(found: xr.Dataset, name: str, dim: str) -> dict[str, Any]:
-    if name not in found:
-        return {}
-    return {f"{level:g}": _rounded(found[name].isel({dim: k})) for k, level in enumerate(found[dim].values)}
-
-
-def _rounded(values: xr.DataArray) -> Any:
-    return np.round(values.values.astype(np.float64), 2)
+def _by_level(values: FloatField, levels: tuple[float, ...]) -> dict[str, Any]:
+    return {f"{level:g}": np.ascontiguousarray(values[:, k]) for k, level in enumerate(levels)}
 
 
 def _known(value: float) -> float | None:

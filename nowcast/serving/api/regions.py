@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from nowcast import skill as scored
 from nowcast.core.timeline import isoformat, parse_time
 from nowcast.serving.api.answers import headers, json_answer, provenance_fields
+from nowcast.serving.api.shapes import RegionsAnswer
 from nowcast.serving.api.stores import Opened, Served, Stores
 from nowcast.store.repository import StoreNotFound
 
@@ -19,14 +20,14 @@ Window = Annotated[str, Query(max_length=20, description="24h, 30d, 90min; at mo
 Until = Annotated[str | None, Query(max_length=40, description="ISO 8601, UTC; the newest scored time when absent")]
 
 
-@router.get("/regions")
+@router.get("/regions", response_model=RegionsAnswer)
 def regions(served: Served) -> Response:
     """Every region that has nowcasts, where it lies and how often it is observed."""
     found = [_described(one) for one in (_opened(served, name) for name in served.names) if one is not None]
     return json_answer({"now": isoformat(served.clock()), "regions": found})
 
 
-@router.get("/skill")
+@router.get("/skill", response_model=dict[str, Any])
 def skill(served: Served, region: RegionName = None, window: Window = "24h", until: Until = None) -> Response:
     """Live scores of a window's nowcasts beside persistence and advection, as `nowcast skill --json` prints them."""
     opened = served.only(region)

@@ -71,6 +71,7 @@ class Issue:
     version: str
     leads: tuple[int, ...]
     thresholds: tuple[float, ...]
+    quantiles: tuple[float, ...]
 
     @property
     def frames(self) -> list[Frame]:
@@ -111,7 +112,7 @@ def chance_layer(threshold: float) -> str:
 def issue(opened: Opened, shelf: Shelf, init_time: datetime | None = None) -> Issue:
     """The nowcast of an initial time, or the latest; NoForecast when there is none."""
     if init_time is None:
-        return _issue(opened, shelf, opened.nowcast())
+        init_time = query.latest_time(opened.forecasts, opened.clock())
     snapshot = opened.forecasts.dataset.attrs["nowcast:snapshot"]
     key = opened.forecasts.location.url, snapshot, init_time
     found: Issue = shelf.facts.get(key, lambda: _issue(opened, shelf, opened.nowcast(init_time)))
@@ -128,8 +129,13 @@ def _issue(opened: Opened, shelf: Shelf, nowcast: xr.Dataset) -> Issue:
         provenance=told,
         version=_version(told.init_time, told.issued_time, told.model, told.rung),
         leads=tuple(int(lead) for lead in nowcast.lead_time.values),
-        thresholds=tuple(float(v) for v in nowcast.threshold.values) if "threshold" in nowcast else (),
+        thresholds=_levels(nowcast, "threshold"),
+        quantiles=_levels(nowcast, "quantile"),
     )
+
+
+def _levels(nowcast: xr.Dataset, name: str) -> tuple[float, ...]:
+    return tuple(float(value) for value in nowcast[name].values) if name in nowcast else ()
 
 
 def observed(opened: Opened, start: datetime, end: datetime) -> list[Frame]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from nowcast.core.timeline import isoformat
 from nowcast.serving.api.answers import json_answer, provenance_fields
 from nowcast.serving.api.faults import problem
+from nowcast.serving.api.shapes import ReadyAnswer, StatusAnswer
 from nowcast.serving.api.stores import Opened, Served, Stores
 from nowcast.skill import parse_window
 from nowcast.store.query import NoForecast, newest_scan
@@ -19,13 +20,13 @@ RegionQuery = Annotated[str | None, Query(description="only this region", max_le
 Age = Annotated[str, Query(description="greatest age of the newest nowcast: 20min, 1h, 1d", max_length=20)]
 
 
-@router.get("/status")
+@router.get("/status", response_model=StatusAnswer)
 def status(served: Served, region: RegionQuery = None) -> Response:
     """The newest scan and nowcast of each region, and their ages."""
     return json_answer({"now": isoformat(served.clock()), "regions": _told(served, region)})
 
 
-@router.get("/ready")
+@router.get("/ready", response_model=ReadyAnswer)
 def ready(served: Served, max_age: Age, region: RegionQuery = None) -> Response:
     """200 when the newest nowcast of every region is at most so old, otherwise 503 that says which is not."""
     longest = parse_window(max_age)

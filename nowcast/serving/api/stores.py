@@ -51,6 +51,8 @@ class Stores:
     settings: Settings
     names: tuple[str, ...]
     clock: Callable[[], datetime]
+    patience_s: float = 1.0
+    """How long a commit may be the newest without being looked for again."""
     _opened: dict[str, Opened] = field(default_factory=dict)
 
     def open(self, name: str) -> Opened:
@@ -64,8 +66,8 @@ class Stores:
             held = self._opened[name] = Opened(
                 self.settings.region(name),
                 location,
-                Reader(location.child("forecasts")) if held is None else held.forecasts,
-                Reader(archive) if exists(archive) else None,
+                Reader(location.child("forecasts"), self.patience_s) if held is None else held.forecasts,
+                Reader(archive, self.patience_s) if exists(archive) else None,
                 self.clock,
             )
         return held

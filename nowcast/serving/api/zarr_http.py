@@ -12,7 +12,8 @@ import icechunk
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from zarr.core.buffer import default_buffer_prototype
 
-from nowcast.serving.api.answers import json_answer
+from nowcast.serving.api.answers import documented, json_answer
+from nowcast.serving.api.shapes import ZarrAnswer
 from nowcast.serving.api.stores import InPath, Opened
 from nowcast.store.query import Reader
 from nowcast.store.repository import session_at
@@ -60,7 +61,7 @@ class Snapshots:
 SnapshotPath = Annotated[str, Path(pattern=r"^[0-9A-Z]{20}$", description="a commit, as /zarr/{region} names it")]
 
 
-@router.get("/{region}")
+@router.get("/{region}", response_model=ZarrAnswer)
 def newest(request: Request, region: InPath) -> Response:
     """Where the newest commits of the region's stores lie; what is there never changes."""
     found = {}
@@ -73,7 +74,11 @@ def newest(request: Request, region: InPath) -> Response:
 
 
 @router.head("/{region}/{kind}/{snapshot}/{key:path}", include_in_schema=False)
-@router.get("/{region}/{kind}/{snapshot}/{key:path}", response_class=Response)
+@router.get(
+    "/{region}/{kind}/{snapshot}/{key:path}",
+    response_class=Response,
+    responses=documented("application/octet-stream", "application/json"),
+)
 async def read(request: Request, region: InPath, kind: Kind, snapshot: SnapshotPath, key: str) -> Response:
     """One key of the hierarchy; the root's zarr.json holds all metadata, consolidated."""
     etag = f'"{snapshot}"'
