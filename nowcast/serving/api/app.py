@@ -9,14 +9,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import edr, faults, frames, legend, point, rainviewer, regions, status, tiles, zarr_http
+from nowcast.serving.api import edr, faults, frames, legend, page, point, rainviewer, regions, status, tiles, zarr_http
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.deadline import Deadline
 from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
 
 ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
-PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router)
+PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
 
 SMALLEST_ZIPPED = 4000
 LONGEST_ANSWER_S = 30.0
@@ -51,4 +51,5 @@ def create_app(stores: Stores) -> FastAPI:
     faults.install(app)
     for router in (*ROUTERS, *PICTURES):
         app.include_router(router)
+    app.mount("/static", page.files())
     return app
