@@ -18,6 +18,7 @@ from nowcast.serving.api.stores import Stores
 ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
 PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
 
+DESCRIPTION = "Rain nowcasts from radar: points, maps, EDR collections, Zarr, skill. Read only; times are UTC."
 SMALLEST_ZIPPED = 4000
 LONGEST_ANSWER_S = 30.0
 THREADS = 4
@@ -35,7 +36,13 @@ async def limited(app: FastAPI) -> AsyncIterator[None]:
 def create_app(stores: Stores) -> FastAPI:
     """The service over these stores; it writes nothing and needs neither Ray nor Prefect."""
     app = FastAPI(
-        title="nowcast", version=nowcast.__version__, description=__doc__, responses=faults.REFUSALS, lifespan=limited
+        title="nowcast",
+        version=nowcast.__version__,
+        description=DESCRIPTION,
+        responses=faults.REFUSALS,
+        lifespan=limited,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
