@@ -15,6 +15,7 @@ from nowcast.cli_bench import bench
 from nowcast.cli_calibrate import calibrate
 from nowcast.cli_ensembles import evaluate_ensembles
 from nowcast.cli_evaluate import evaluate
+from nowcast.cli_export import export
 from nowcast.cli_members import members
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
@@ -37,6 +38,7 @@ app.command()(receiver)
 app.command()(serve)
 app.command()(skill)
 app.command()(members)
+app.command()(export)
 app.command()(train)
 app.command()(calibrate)
 app.command()(retrain)

@@ -20,6 +20,11 @@ def isoformat(time: datetime) -> str:
     return require_utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def name_of(time: datetime) -> str:
+    """20160928T164000Z, which files and URLs can hold and `parse_time` reads."""
+    return require_utc(time).strftime("%Y%m%dT%H%M%SZ")
+
+
 def parse_time(text: str) -> datetime:
     """UTC time from ISO 8601 text; a time without an offset is taken as UTC. ValueError for any other text."""
     time = datetime.fromisoformat(text)

@@ -260,7 +260,9 @@ def test_a_click_shows_the_numbers_of_the_pixel_under_it(either: Any, site: Site
     rate = float(rain[row, col])
     assert f"12:50\t{rate:.2f} mm/h" in panel or f"12:50\t{rate:.1f} mm/h" in panel
     assert "12:20\tnot observed" in panel
-    ActionChains(either).move_to_element_with_offset(either.find_element("css selector", "#panel .chart"), 150, -40).perform()
+    ActionChains(either).move_to_element_with_offset(
+        either.find_element("css selector", "#panel .chart"), 150, -40
+    ).perform()
     assert "mm/h" in either.execute_script("return document.querySelector('.readout').textContent")
 
 
@@ -273,7 +275,10 @@ def test_outside_the_grid_is_said_kindly(webgl: Any, site: Site) -> None:
 def test_probability_draws_chances_and_their_legend(webgl: Any, site: Site) -> None:
     opened(webgl, site, "#lead=5&opacity=1&coverage=0")
     click(webgl, "view-chance")
-    wait(webgl, f"{WHOLE}.startsWith('fc') && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')")
+    wait(
+        webgl,
+        f"{WHOLE}.startsWith('fc') && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')",
+    )
     sure = site.nowcast().probability.sel(threshold=0.1).isel(lead_time=0).values >= 0.1
     pixels = interior(sure.astype(float), np.ones_like(sure), wet=True)
     assert set(coloured(webgl, [STORM.grid.lonlat(*pixel) for pixel in pixels[::5]], PLASMA)) == {True}
