@@ -59,15 +59,14 @@ def graticule(grid: Grid) -> tuple[list[Meridian], list[Meridian]]:
 
 
 def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float]:
-    """(west, south, east, north) [degrees] of the smallest box that holds the grid."""
-    bounds = _to_lonlat(grid).transform_bounds(*grid.bounds, densify_pts=101)
-    west, south, east, north = (float(value) for value in bounds)
+    """(west, south, east, north) [degrees] of a box that holds the grid: all longitudes across the antimeridian."""
+    west, south, east, north = grid.bbox
     return (west, south, east, north) if west < east else (-180.0, south, 180.0, north)
 
 
 def clipped(grid: Grid, line: Line) -> list[Line]:
     """The parts within the grid of a line of longitudes and latitudes, in the grid's CRS."""
-    points = np.column_stack(_to_lonlat(grid).transform(line[:, 0], line[:, 1], direction="INVERSE"))
+    points = np.column_stack(_from_lonlat(grid).transform(line[:, 0], line[:, 1]))
     whole = np.isfinite(points).all(axis=1)
     runs = (run[np.isfinite(run).all(axis=1)] for run in np.split(points, np.flatnonzero(~whole)))
     return _coordinates(shapely.clip_by_rect([shapely.LineString(run) for run in runs if len(run) > 1], *grid.bounds))
@@ -102,5 +101,5 @@ def _marks(low: float, high: float) -> list[float]:
 
 
 @cache
-def _to_lonlat(grid: Grid) -> Transformer:
-    return Transformer.from_crs(grid.projection, "EPSG:4326", always_xy=True)
+def _from_lonlat(grid: Grid) -> Transformer:
+    return Transformer.from_crs("EPSG:4326", grid.projection, always_xy=True)

@@ -15,9 +15,10 @@ from nowcast.core.types import FloatField
 from nowcast.drawing.maps import QUIET, Ground, colour_bar, draw_map, inches, key, label_meridians, label_parallels
 from nowcast.drawing.saving import save
 from nowcast.drawing.subject import Layer, Subject, forecast, observed, require_leads
+from nowcast.provenance import Provenance
 
 MOST_COLUMNS = 6
-LEFT, RIGHT, TOP, BOTTOM = 0.42, 1.0, 0.86, 0.62
+LEFT, RIGHT, TOP, BOTTOM = 0.42, 1.0, 0.92, 0.82
 """Inches around the maps."""
 
 BESIDE, ABOVE = 0.12, 0.27
@@ -69,7 +70,7 @@ def frames_figure(
     has_truth = any(field is not None for field in truth.values())
     bands = _bands(chosen)
     sheet = _sheet(ground, len(bands[0]), len(bands) * (1 + has_truth))
-    figure = page(sheet.size, headings(of, "Nowcast"), credit)
+    figure = page(sheet.size, headings(of.source, "nowcast"), credit)
     for band, among in enumerate(bands):
         for column, lead in enumerate(among):
             pair = [_map(figure, sheet, (band * (1 + has_truth), column), ground, shown, *_upper(of, shown, lead))]
@@ -93,18 +94,19 @@ def page(size: tuple[float, float], words: tuple[str, str], credit: str) -> Figu
     width, height = size
     heading, small = words
     figure.text(0.12 / width, 1 - 0.12 / height, heading, fontsize=12, fontweight="bold", va="top")
-    rest = fill(small, max(40, int(width * 15)))
+    wide = max(40, int(width * 15))
+    rest = "\n".join(fill(line, wide, max_lines=2, placeholder=" ...") for line in small.splitlines())
     figure.text(0.12 / width, 1 - 0.37 / height, rest, fontsize=8.5, color=QUIET, va="top", linespacing=1.25)
     figure.text(1 - 0.12 / width, 0.1 / height, credit, fontsize=7.5, color=QUIET, ha="right", va="bottom")
     return figure
 
 
-def headings(of: Subject, what: str) -> tuple[str, str]:
-    """What is shown and from when; the model, its rung, and why it stands there."""
-    start, source = of.init_time, of.source
-    rung = f", {source.rung}" if source.rung else ""
-    why = f": {source.reason}" if source.reason else ""
-    return f"{what} for {source.region} from {day(start)}, {start:%H:%M} UTC", f"model {source.model}{rung}{why}"
+def headings(of: Provenance, what: str) -> tuple[str, str]:
+    """Region and start; what is shown, the model, its rung, and why it stands there."""
+    start = of.init_time
+    rung = f", {of.rung}" if of.rung else ""
+    why = f": {of.reason}" if of.reason else ""
+    return f"{of.region}, {day(start)}, {start:%H:%M} UTC", f"{what} by {of.model}{rung}{why}"
 
 
 def day(time: datetime) -> str:
@@ -154,4 +156,4 @@ def _surround(figure: Figure, sheet: Sheet, shown: Layer) -> None:
     whole = upper + high - bottom
     tall = min(whole, TALLEST_BAR)
     colour_bar(figure, (left + wide + 0.15, bottom + (whole - tall) / 2, 0.16, tall), shown)
-    key(figure, (LEFT, 0.1), shown)
+    key(figure, (LEFT, 0.36), shown)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
@@ -63,7 +63,7 @@ class Ground:
         return 1.0 / float(np.cos(np.radians((south + north) / 2))) if self.grid.projection.is_geographic else 1.0
 
 
-def colours(palette: Palette) -> tuple[ListedColormap, BoundaryNorm]:
+def colours(palette: Palette) -> tuple[Colormap, BoundaryNorm]:
     """White below the first class, nothing where there is no value."""
     last = palette.colours[-1]
     chosen = ListedColormap(palette.colours).with_extremes(under=DRY, over=last, bad=(0.0, 0.0, 0.0, 0.0))
@@ -130,7 +130,7 @@ def colour_bar(figure: Figure, place: Sequence[float], shown: Layer) -> Axes:
     scale, unit = (1, "") if shown.kind == "rain" else (100, "%")
     bar.ax.set_yticklabels([f"{bound * scale:g}{unit}" for bound in shown.palette.bounds])
     bar.ax.tick_params(labelsize=7.5, length=0, pad=3)
-    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.5)
     bar.set_label(shown.title, fontsize=9, labelpad=6)
     return axis
 
@@ -144,8 +144,18 @@ def key(figure: Figure, at: tuple[float, float], shown: Layer) -> None:
         Patch(facecolor=UNSEEN, edgecolor=HATCH, hatch="/////", linewidth=0, label="not seen by radar"),
     ]
     width, height = figure.get_size_inches()
-    where = {"loc": "lower left", "bbox_to_anchor": (at[0] / width, at[1] / height), "borderaxespad": 0.0}
-    look = {"frameon": False, "fontsize": 8, "handlelength": 1.6, "handleheight": 1.0, "columnspacing": 1.5}
+    where: dict[str, Any] = {
+        "loc": "lower left",
+        "bbox_to_anchor": (at[0] / width, at[1] / height),
+        "borderaxespad": 0.0,
+    }
+    look: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": 8,
+        "handlelength": 1.6,
+        "handleheight": 1.0,
+        "columnspacing": 1.5,
+    }
     figure.legend(handles=patches, ncols=2, borderpad=0.0, **where, **look)
 
 
