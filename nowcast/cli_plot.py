@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +62,7 @@ def frames(
 
     with usage():
         require_writable(out, STILL)
-        chosen = tuple(int(minutes) for minutes in _numbers(leads, "lead"))
+        chosen = _minutes(leads)
         of, shown = _subject(region, store, init_time, layer, palette, threshold)
         save(frames_figure(of, shown, chosen, credit, observed), out, dpi)
 
@@ -133,7 +133,7 @@ def spectra(
 
     with usage():
         require_writable(out, STILL)
-        chosen = tuple(int(minutes) for minutes in _numbers(leads, "lead"))
+        chosen = _minutes(leads)
         of, _ = _subject(region, store, init_time, Shown.RAIN, None, 1.0)
         save(spectra_figure(of, spectra_of(of, chosen), credit), out, dpi)
 
@@ -160,8 +160,6 @@ def scores(
             with _layout(file):
                 group_plot(tables, group, out, title)
             return
-        from datetime import UTC
-
         from nowcast.skill import tables as tables_of
 
         found, heading = _live(region, store, window, until)
@@ -193,9 +191,9 @@ def reliability(
             with _layout(file):
                 reliability_plot(tables, out, title)
             return
-        rows, columns = [int(minutes) for minutes in _numbers(leads, "lead")], _numbers(thresholds, "threshold")
+        rows, columns = _minutes(leads), _rates(thresholds)
         found, heading = _live(region, store, window, until)
-        save(live_reliability(found, rows, columns, f"{heading}\n{title}".rstrip()), out)
+        save(live_reliability(found, rows, columns, f"{heading}, {title}" if title else heading), out)
 
 
 def _subject(
@@ -220,11 +218,18 @@ def _live(region: str | None, store: str | None, window: str, until: str | None)
     return found, f"{region}, {in_words(parse_window(window))} until {found.until:%Y-%m-%d %H:%M} UTC, {sample}"
 
 
-def _numbers(text: str, what: str) -> list[float]:
+def _minutes(text: str) -> tuple[int, ...]:
     try:
-        return [float(part) for part in text.split(",")]
+        return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise ValueError(f"{what}s {text!r} are no numbers such as 0,15,30") from None
+        raise ValueError(f"leads {text!r} are no whole minutes such as 0,15,30") from None
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"thresholds {text!r} are no numbers such as 0.1,1,5") from None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -61,12 +61,11 @@ class Still:
     field: FloatField | None
     is_forecast: bool
 
-    @property
-    def phase(self) -> str:
+    def phase(self, shown: Layer) -> str:
         """In words."""
         if self.is_forecast:
             return f"Forecast +{self.minutes} min"
-        return "Observed" if self.field is not None else "No scan"
+        return shown.observed if self.field is not None else "No scan"
 
 
 def animation(
@@ -110,7 +109,7 @@ class _Stage:
 
 
 def _stage(of: Subject, shown: Layer, credit: str, past: int, dpi: int) -> _Stage:
-    ground = Ground(of.grid)
+    ground = Ground(of.ground)
     wide = (AREA / ground.aspect) ** 0.5
     high = wide * ground.aspect
     figure = page((LEFT + wide + RIGHT, TOP + high + BOTTOM), headings(of.source, "nowcast"), credit)
@@ -129,13 +128,13 @@ def _stage(of: Subject, shown: Layer, credit: str, past: int, dpi: int) -> _Stag
 
 
 def _shot(stage: _Stage, of: Subject, shown: Layer, still: Still) -> Pixels:
-    field = np.full(of.grid.shape, np.nan, np.float32) if still.field is None else still.field
+    field = np.full(of.ground.shape, np.nan, np.float32) if still.field is None else still.field
     stage.image.set_data(exactly(field))
     is_sure = shown.kind == "chance" and not still.is_forecast
     stage.image.set_interpolation("nearest" if is_sure else "auto")
     colour = FORECAST if still.is_forecast else OBSERVED
     valid = of.init_time + timedelta(minutes=still.minutes)
-    stage.phase.set(text=still.phase, color=colour)
+    stage.phase.set(text=still.phase(shown), color=colour)
     stage.time.set(text=f"{valid:%H:%M} UTC", color=colour)
     stage.passed.set(width=still.minutes - stage.passed.get_x(), facecolor=colour)
     stage.canvas.draw()  # type: ignore[no-untyped-call]

@@ -65,7 +65,7 @@ def frames_figure(
     of: Subject, shown: Layer, leads: Sequence[int], credit: str = "", with_observed: bool = True
 ) -> Figure:
     """The figure that `frames` writes."""
-    chosen, ground = require_leads(of, tuple(leads)), Ground(of.grid)
+    chosen, ground = require_leads(of, tuple(leads)), Ground(of.ground)
     truth = {lead: observed(of, shown, lead) for lead in chosen if lead} if with_observed else {}
     has_truth = any(field is not None for field in truth.values())
     bands = _bands(chosen)
@@ -75,7 +75,7 @@ def frames_figure(
         for column, lead in enumerate(among):
             pair = [_map(figure, sheet, (band * (1 + has_truth), column), ground, shown, *_upper(of, shown, lead))]
             if has_truth and lead:
-                lower = "Observed" if truth[lead] is not None else "Not in the archive"
+                lower = shown.observed if truth[lead] is not None else "Not in the archive"
                 pair.append(_map(figure, sheet, (2 * band + 1, column), ground, shown, truth[lead], lower))
             for axis in pair:
                 axis.set_title(f"{of.init_time + timedelta(minutes=lead):%H:%M}", loc="right", **SMALL)
@@ -131,7 +131,7 @@ def _upper(of: Subject, shown: Layer, lead: int) -> tuple[FloatField | None, str
     """The field at a lead and what it is."""
     if lead:
         return forecast(of, shown, lead), f"Forecast +{lead} min"
-    return observed(of, shown, 0), "Observed"
+    return observed(of, shown, 0), shown.observed
 
 
 def _map(

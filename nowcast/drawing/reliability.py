@@ -46,18 +46,22 @@ def reliability_figure(rows: Sequence[Sequence[Diagram]], title: str) -> Figure:
         grid[2 * row + 1, 0].set_ylabel("share", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("forecast chance", fontsize=9)
+    figure.align_ylabels(grid[:, 0])
     return finished(figure, grid[0, 0], title)
 
 
 def _draw(axis: Axes, below: Axes, diagram: Diagram) -> None:
-    axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
-    axis.axhline(diagram.frequency, color="0.5", linewidth=0.9, linestyle=":", zorder=0)
+    axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=1, label="calibrated")
+    rate: dict[str, Any] = {"color": "0.5", "linewidth": 0.9, "linestyle": ":", "label": "frequency in the sample"}
+    axis.axhline(diagram.frequency, zorder=1, **rate)
     for k, (name, curve) in enumerate(diagram.curves.items()):
         share = np.nan_to_num(curve.share)
         seen = share >= FEWEST
         style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1.5}
         axis.plot(curve.probability[seen], curve.frequency[seen], label=name, **style)
-        below.stairs(np.maximum(share, FEWEST / 10), np.linspace(0, 1, len(share) + 1), color=COLOURS[k])
+        edges, heights = np.linspace(0, 1, len(share) + 1), np.maximum(share, FEWEST / 10)
+        below.stairs(heights, edges, baseline=FEWEST / 10, fill=True, color=COLOURS[k], alpha=0.15)
+        below.stairs(heights, edges, color=COLOURS[k])
     axis.set(xlim=(0, 1), ylim=(0, 1))
     axis.set_title(diagram.title, fontsize=9.5)
     axis.set_box_aspect(1)

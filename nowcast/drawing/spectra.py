@@ -13,8 +13,7 @@ from nowcast.core.types import FloatField
 from nowcast.drawing.curves import plainly
 from nowcast.drawing.frames import headings, page
 from nowcast.drawing.maps import inches
-from nowcast.drawing.subject import Layer, Subject, forecast, observed_rain, require_leads
-from nowcast.tiles.palettes import palette
+from nowcast.drawing.subject import Subject, forecast_rain, observed_rain, require_leads
 from nowcast.verify.part import Counts, ratio
 from nowcast.verify.spatial import spectrum
 
@@ -40,7 +39,7 @@ def spectra(of: Subject, leads: Sequence[int]) -> Spectra:
     ValueError for a lead that there is not, without the newest scan, or where no pixel is left.
     """
     chosen = require_leads(of, tuple(lead for lead in leads if lead))
-    fields = {lead: forecast(of, Layer("rain", palette("rain")), lead) for lead in chosen}
+    fields = {lead: forecast_rain(of, lead) for lead in chosen}
     truth = {lead: field for lead in chosen if (field := observed_rain(of, lead)) is not None}
     newest = observed_rain(of, 0)
     if newest is None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
 from nowcast.core.grid import Grid
-from nowcast.core.types import FloatField
+from nowcast.core.types import BoolField, FloatField
 from nowcast.provenance import Provenance, provenance
 from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_frames, read_slots
@@ -17,7 +17,8 @@ from nowcast.store.query import Reader, nowcast_at
 from nowcast.store.repository import Location
 from nowcast.tiles.palettes import Kind, Palette, palette
 
-MINUTE = timedelta(minutes=1)
+MARGIN = 0.05
+"""Around what is known, as a share of its extent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,24 @@ class Subject:
     def leads(self) -> tuple[int, ...]:
         """Minutes, ascending."""
         return tuple(int(lead) for lead in self.nowcast.lead_time.values)
+
+    @cached_property
+    def view(self) -> tuple[slice, slice]:
+        """(rows, columns) of the part that holds everything that was seen or forecast, with a margin; all of it where
+        nothing was."""
+        known = np.isfinite(np.asarray(self.nowcast.rain_rate[0].values))
+        newest = observed_rain(self, 0)
+        if newest is not None:
+            known |= np.isfinite(newest)
+        if not known.any():
+            return slice(0, self.grid.height), slice(0, self.grid.width)
+        rows, columns = (_around(known.any(axis=axis)) for axis in (1, 0))
+        return rows, columns
+
+    @property
+    def ground(self) -> Grid:
+        """The grid of that part."""
+        return self.grid.crop(*self.view)
 
     @property
     def cadence(self) -> int:
@@ -62,6 +81,11 @@ class Layer:
         if self.kind == "rain":
             return f"{self.palette.title} [{self.palette.units}]"
         return f"Chance of rain ≥ {self.threshold:g} mm/h"
+
+    @property
+    def observed(self) -> str:
+        """What an observation shows."""
+        return "Observed" if self.kind == "rain" else f"Observed ≥ {self.threshold:g} mm/h"
 
 
 def subject(location: Location, region: str, init_time: datetime | None = None) -> Subject:
@@ -97,26 +121,35 @@ def require_leads(of: Subject, leads: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def forecast(of: Subject, shown: Layer, lead: int) -> FloatField:
-    """The layer at a lead [min], (y, x), NaN where there is no forecast."""
-    fields = of.nowcast.sel(lead_time=lead)
+    """The layer at a lead [min] in the view, (y, x), NaN where there is no forecast."""
     if shown.kind == "rain":
-        return np.asarray(fields.rain_rate.values, np.float32)
-    return np.asarray(fields.probability.sel(threshold=shown.threshold).values, np.float32)
+        return forecast_rain(of, lead)[of.view]
+    chances = of.nowcast.probability.sel(lead_time=lead, threshold=shown.threshold)
+    return np.asarray(chances.values, np.float32)[of.view]
+
+
+def forecast_rain(of: Subject, lead: int) -> FloatField:
+    """Rain rate [mm h-1] at a lead [min] on the whole grid, (y, x), NaN where there is no forecast."""
+    return np.asarray(of.nowcast.rain_rate.sel(lead_time=lead).values, np.float32)
 
 
 def observed(of: Subject, shown: Layer, minutes: int) -> FloatField | None:
-    """The layer so many minutes after the start (before it, if negative), (y, x), NaN where no radar looked.
+    """The layer in the view so many minutes after the start (before it, if negative), (y, x), NaN where no radar
+    looked.
 
     None where the archive holds no usable scan of that time.
     """
-    rain = observed_rain(of, minutes)
-    if rain is None or shown.kind == "rain":
+    whole = observed_rain(of, minutes)
+    if whole is None:
+        return None
+    rain = whole[of.view]
+    if shown.kind == "rain":
         return rain
     return np.where(np.isnan(rain), np.nan, rain >= shown.threshold).astype(np.float32)
 
 
 def observed_rain(of: Subject, minutes: int) -> FloatField | None:
-    """Rain rate [mm h-1] as `observed` gives it."""
+    """Rain rate [mm h-1] as `observed` gives it, on the whole grid."""
     if of.archive is None:
         return None
     slot = of.archive.timeline.slot(of.init_time) + minutes // of.cadence
@@ -124,6 +157,14 @@ def observed_rain(of: Subject, minutes: int) -> FloatField | None:
         return None
     field: FloatField = read_frames(of.archive, slot, slot).rain_rate[0]
     return field
+
+
+def _around(known: BoolField) -> slice:
+    """From the first to the last that is known, and MARGIN of the length on either side."""
+    places = np.flatnonzero(known)
+    first, last = int(places[0]), int(places[-1])
+    margin = round(MARGIN * (last + 1 - first))
+    return slice(max(0, first - margin), min(len(known), last + 1 + margin))
 
 
 def _listed(values: Iterable[float]) -> str:
