@@ -75,6 +75,15 @@ class TestMeteogram:
         assert labels(upper) == labels(lower) == ["not seen by radar"]
         assert not upper.containers
 
+    def test_before_the_archive_begins_nothing_is_known(self, where: Location) -> None:
+        """The archive begins 20 minutes before the start and holds no scan at -20 and -5: 30 .. 20 are unknown too."""
+        lon, lat = GRID.lonlat(30, 20)
+        found = place(where, "here", lat, lon, START, 30)
+        assert [minutes for minutes, rate in found.observations if np.isnan(rate)] == [-30, -25, -20, -5, 15, 20]
+        upper, _ = meteogram_figure(found, palette("rain"), "", 30).axes
+        hatched = [patch.get_x() + patch.get_width() / 2 for patch in upper.patches if patch.get_hatch()]
+        assert hatched == [-30, -25, -20, -5]
+
     def test_tells_what_is_coming(self, where: Location) -> None:
         words = self.figure(where, 30, 20).texts[1].get_text()
         assert words.startswith("rain for the whole forecast")

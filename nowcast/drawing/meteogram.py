@@ -1,5 +1,6 @@
 """A place over time: what the last hour was like, what is expected, how sure that is, and the chances."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from nowcast.drawing.curves import plainly
 from nowcast.drawing.frames import day, headings, page
 from nowcast.drawing.maps import HATCH, UNSEEN, inches
+from nowcast.drawing.subject import observed_rain, subject
 from nowcast.drawing.times import marks, signed
-from nowcast.points import said
-from nowcast.provenance import Provenance, provenance
-from nowcast.store import repository
-from nowcast.store.query import Reader, observations, point
+from nowcast.points import tell
+from nowcast.provenance import Provenance
+from nowcast.store.query import Reader
 from nowcast.store.repository import Location
 from nowcast.tiles.palettes import Palette
 
@@ -35,25 +36,20 @@ FEWEST_MM_H = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """All leads of a pixel, and the observations there, (time, rain rate [mm h-1], NaN where not observed), from some
-    time before the start until the last lead, as far as the archive goes."""
+    """All leads of a pixel, the sentence that sums them up as of the start, and the observations there, (minutes
+    from the start, rain rate [mm h-1], NaN where nothing was observed), from before it until the last lead."""
 
     lat: float
     lon: float
     nowcast: xr.Dataset
     source: Provenance
-    observations: Sequence[tuple[datetime, float]]
+    outlook: str
+    observations: Sequence[tuple[int, float]]
 
     @property
     def init_time(self) -> datetime:
         """When the nowcast starts."""
         return self.source.init_time
-
-    @property
-    def outlook(self) -> str:
-        """The sentence that sums it up, as of the start."""
-        before = [one for one in self.observations if one[0] <= self.init_time]
-        return said(self.nowcast, before[-1] if before else None, self.init_time).text
 
 
 def place(location: Location, region: str, lat: float, lon: float, init_time: datetime | None, past: int) -> Place:
@@ -61,12 +57,14 @@ def place(location: Location, region: str, lat: float, lon: float, init_time: da
 
     Raises StoreNotFound without a forecast store, NoForecast when none was issued then, ValueError outside the grid.
     """
-    nowcast = point(Reader(location.child("forecasts")), lat, lon, init_time).load()
-    source, archive = provenance(nowcast, region), location.child("archive")
-    end = source.init_time + int(nowcast.lead_time[-1]) * MINUTE
-    start = source.init_time - past * MINUTE
-    seen = observations(Reader(archive), lat, lon, start, end) if repository.exists(archive) else []
-    return Place(lat, lon, nowcast, source, seen)
+    of, kept = subject(location, region, init_time), location.child("archive")
+    row, col = of.grid.locate(lat, lon)
+    archive = Reader(kept) if of.archive is not None else None
+    nowcast, said = tell(Reader(location.child("forecasts")), archive, lat, lon, of.init_time, of.init_time)
+    times = range(-(past // of.cadence) * of.cadence, of.leads[-1] + 1, of.cadence)
+    fields = ((minutes, observed_rain(of, minutes)) for minutes in times)
+    seen = [(minutes, math.nan if field is None else float(field[row, col])) for minutes, field in fields]
+    return Place(lat, lon, nowcast.load(), of.source, said.text, seen)
 
 
 def meteogram_figure(of: Place, colours: Palette, credit: str = "", past: int = 60) -> Figure:
@@ -90,7 +88,7 @@ def meteogram_figure(of: Place, colours: Palette, credit: str = "", past: int = 
 
 def _rain(axis: Axes, of: Place) -> None:
     leads, step = _leads(of)
-    minutes = np.array([(time - of.init_time) / MINUTE for time, _ in of.observations])
+    minutes = np.array([minutes for minutes, _ in of.observations], np.float64)
     rates, expected = np.array([rate for _, rate in of.observations]), of.nowcast.rain_rate.values
     seen = np.isfinite(rates)
     _bars(axis, minutes, rates, seen & (minutes <= 0), 0.8 * step, "observed", color=SEEN)
