@@ -77,9 +77,9 @@ def animation(
     """
     if not 0 < fps <= 50 or not 20 <= dpi <= 400 or not 0 <= past <= 1440:
         raise ValueError(f"fps {fps:g} must be in 0 .. 50, dpi {dpi} in 20 .. 400, past {past} min in 0 .. 1440")
-    shots = list(pictures(of, shown, credit, past, dpi))
+    shots, count = pictures(of, shown, credit, past, dpi), 1 - _first(of, past) // of.cadence + len(of.leads)
     if path.suffix.lower() == ".gif":
-        return put(path, lambda made: _write_gif(shots, shown, made, fps))
+        return put(path, lambda made: _write_gif(shots, count, shown, made, fps))
     return put(path, lambda made: _write_mp4(shots, made, fps))
 
 
@@ -168,13 +168,13 @@ def time_bar(axis: Axes, first: int, last: int) -> Rectangle:
     return passed
 
 
-def _write_gif(shots: list[Pixels], shown: Layer, path: Path, fps: float) -> None:
-    """Every frame in one palette that holds the layer's colours exactly."""
+def _write_gif(shots: Iterator[Pixels], count: int, shown: Layer, path: Path, fps: float) -> None:
+    """Every frame, one after the other, in one palette that holds the layer's colours exactly."""
     palette = Image.new("P", (1, 1))
     palette.putpalette([value for colour in _gif_colours(shown) for value in colour])
-    images = [Image.fromarray(shot).quantize(palette=palette, dither=Image.Dither.NONE) for shot in shots]
-    durations = [round(1000 / fps)] * (len(images) - 1) + [round(1000 * PAUSES / fps)]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
+    images = (Image.fromarray(shot).quantize(palette=palette, dither=Image.Dither.NONE) for shot in shots)
+    durations = [round(1000 / fps)] * (count - 1) + [round(1000 * PAUSES / fps)]
+    next(images).save(path, save_all=True, append_images=images, duration=durations, loop=0, optimize=False)
 
 
 def _gif_colours(shown: Layer) -> list[tuple[int, ...]]:
@@ -191,12 +191,15 @@ def _rgb(colour: str) -> tuple[int, ...]:
     return tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5))
 
 
-def _write_mp4(shots: list[Pixels], path: Path, fps: float) -> None:
-    height, width = shots[0].shape[:2]
+def _write_mp4(shots: Iterator[Pixels], path: Path, fps: float) -> None:
+    shot = next(shots)
     options: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": None, "ffmpeg_log_level": "error"}
     quality = ["-crf", "20", "-preset", "slow", "-movflags", "+faststart"]
-    encoder = write_frames(str(path), (width, height), fps=fps, output_params=quality, **options)
+    encoder = write_frames(str(path), shot.shape[1::-1], fps=fps, output_params=quality, **options)
     encoder.send(None)
-    for shot in [*shots, *[shots[-1]] * (PAUSES - 1)]:
+    encoder.send(shot)
+    for shot in shots:
+        encoder.send(shot)
+    for _ in range(PAUSES - 1):
         encoder.send(shot)
     encoder.close()

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -13,7 +12,6 @@ from matplotlib.figure import Figure
 
 from nowcast.core.types import FloatField
 from nowcast.drawing.maps import QUIET, Ground, colour_bar, draw_map, inches, key, label_meridians, label_parallels
-from nowcast.drawing.saving import save
 from nowcast.drawing.subject import Layer, Subject, forecast, observed, require_leads
 from nowcast.provenance import Provenance
 
@@ -51,20 +49,13 @@ class Sheet:
         return LEFT + column * (self.wide + BESIDE), BOTTOM + below * (self.high + ABOVE), self.wide, self.high
 
 
-def frames(
-    of: Subject, shown: Layer, leads: Sequence[int], path: Path, credit: str = "", with_observed: bool = True
-) -> Path:
-    """Maps of a nowcast at leads [min], 0 being the newest scan, as one picture.
-
-    `with_observed` adds a row of what came true, as far as the archive has it. ValueError for a lead that there is not.
-    """
-    return save(frames_figure(of, shown, leads, credit, with_observed), path)
-
-
 def frames_figure(
     of: Subject, shown: Layer, leads: Sequence[int], credit: str = "", with_observed: bool = True
 ) -> Figure:
-    """The figure that `frames` writes."""
+    """Maps of a nowcast at leads [min], 0 being the newest scan.
+
+    `with_observed` adds a row of what came true, as far as the archive has it. ValueError for a lead that there is not.
+    """
     chosen, ground = require_leads(of, tuple(leads)), Ground(of.ground)
     truth = {lead: observed(of, shown, lead) for lead in chosen if lead} if with_observed else {}
     has_truth = any(field is not None for field in truth.values())

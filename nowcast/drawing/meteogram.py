@@ -30,6 +30,9 @@ LEFT, RIGHT, TOP, BOTTOM, BETWEEN = 0.7, 1.55, 0.98, 0.75, 0.2
 """Inches of the axes, and around them."""
 
 SEEN, EXPECTED = "#5c6b7a", "#b3261e"
+OBSERVED, TRUE, FORECAST, BLIND = ORDER = ("observed", "what came true", "forecast", "not seen by radar")
+"""Words of the legend; the band and thresholds stand before the last."""
+
 FEWEST_MM_H = 1.0
 """mm h-1 that the axis of rain rates reaches at least."""
 
@@ -80,10 +83,18 @@ def meteogram_figure(of: Place, colours: Palette, credit: str = "", past: int = 
     _chances(lower, of, colours)
     for axis in (upper, lower):
         axis.axvline(0, color="black", linewidth=1, zorder=1)
-        axis.legend(loc="upper left", bbox_to_anchor=(1.015, 1.0), frameon=False, fontsize=8, borderaxespad=0.0)
+        _legend(axis)
         plainly(axis)
     _times(upper, lower, of, past)
     return figure
+
+
+def _legend(axis: Axes) -> None:
+    """At the right: what was, what is expected, thresholds, and last what is not known."""
+    named = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    order = sorted(named, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER) - 1.5)
+    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.015, 1.0), "borderaxespad": 0.0}
+    axis.legend([named[name] for name in order], order, frameon=False, fontsize=8, **where)
 
 
 def _rain(axis: Axes, of: Place) -> None:
@@ -91,10 +102,10 @@ def _rain(axis: Axes, of: Place) -> None:
     minutes = np.array([minutes for minutes, _ in of.observations], np.float64)
     rates, expected = np.array([rate for _, rate in of.observations]), of.nowcast.rain_rate.values
     seen = np.isfinite(rates)
-    _bars(axis, minutes, rates, seen & (minutes <= 0), 0.8 * step, "observed", color=SEEN)
-    _bars(axis, minutes, rates, seen & (minutes > 0), 0.8 * step, "what came true", facecolor="none", edgecolor=SEEN)
+    _bars(axis, minutes, rates, seen & (minutes <= 0), 0.8 * step, OBSERVED, color=SEEN)
+    _bars(axis, minutes, rates, seen & (minutes > 0), 0.8 * step, TRUE, facecolor="none", edgecolor=SEEN)
     if np.isfinite(expected).any():
-        axis.plot(leads, expected, color=EXPECTED, linewidth=1.8, marker="o", markersize=3, label="forecast", zorder=3)
+        axis.plot(leads, expected, color=EXPECTED, linewidth=1.8, marker="o", markersize=3, label=FORECAST, zorder=3)
     _hatched(axis, np.append(minutes[~seen & (minutes <= 0)], leads[~np.isfinite(expected)]), step)
     highest = np.nanmax([FEWEST_MM_H, *rates, *expected, *_band(axis, of, leads)])
     axis.set_ylim(0, 1.08 * highest)
@@ -118,7 +129,7 @@ def _hatched(axis: Axes, minutes: NDArray[np.float64], step: float) -> None:
     """Times that nothing is known of."""
     style: dict[str, Any] = {"facecolor": UNSEEN, "edgecolor": HATCH, "hatch": "/////", "linewidth": 0, "zorder": 0.5}
     for k, at in enumerate(minutes):
-        axis.axvspan(at - step / 2, at + step / 2, label="" if k else "not seen by radar", **style)
+        axis.axvspan(at - step / 2, at + step / 2, label="" if k else BLIND, **style)
 
 
 def _leads(of: Place) -> tuple[NDArray[np.float64], float]:
