@@ -60,7 +60,8 @@ def _draw(axis: Axes, below: Axes, diagram: Diagram) -> None:
         style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1.5}
         axis.plot(curve.probability[seen], curve.frequency[seen], label=name, **style)
         edges, heights = np.linspace(0, 1, len(share) + 1), np.maximum(share, FEWEST / 10)
-        below.stairs(heights, edges, baseline=FEWEST / 10, fill=True, color=COLOURS[k], alpha=0.15)
+        if len(diagram.curves) == 1:
+            below.stairs(heights, edges, baseline=FEWEST / 10, fill=True, color=COLOURS[k], alpha=0.15)
         below.stairs(heights, edges, color=COLOURS[k])
     axis.set(xlim=(0, 1), ylim=(0, 1))
     axis.set_title(diagram.title, fontsize=9.5)
