@@ -33,7 +33,10 @@ class Diagram:
 
 
 def reliability_figure(rows: Sequence[Sequence[Diagram]], title: str) -> Figure:
-    """Rows of diagrams, equally many in each. Grey is the diagonal, dotted the frequency observed in the sample."""
+    """Rows of diagrams, equally many in each. Grey is the diagonal, dotted the frequency observed in the sample.
+
+    Lines become thinner from method to method, so that none hides another.
+    """
     columns = len(rows[0])
     width = max(6.2, (SIDE + 0.35) * columns + 0.4)
     figure = Figure((width, (SIDE * (1 + LOW) + 0.55) * len(rows) + 1.0), layout="constrained")
@@ -57,12 +60,15 @@ def _draw(axis: Axes, below: Axes, diagram: Diagram) -> None:
     for k, (name, curve) in enumerate(diagram.curves.items()):
         share = np.nan_to_num(curve.share)
         seen = share >= FEWEST
-        style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 3.5, "linewidth": 1.5}
-        axis.plot(curve.probability[seen], curve.frequency[seen], label=name, **style)
+        over = len(diagram.curves) - 1 - k
+        size: dict[str, Any] = {"markersize": 3.5 + 1.2 * over, "linewidth": 1.5 + 0.6 * over}
+        axis.plot(
+            curve.probability[seen], curve.frequency[seen], label=name, color=COLOURS[k], marker=MARKERS[k], **size
+        )
         edges, heights = np.linspace(0, 1, len(share) + 1), np.maximum(share, FEWEST / 10)
         if len(diagram.curves) == 1:
             below.stairs(heights, edges, baseline=FEWEST / 10, fill=True, color=COLOURS[k], alpha=0.15)
-        below.stairs(heights, edges, color=COLOURS[k])
+        below.stairs(heights, edges, color=COLOURS[k], linewidth=1.0 + 0.6 * over)
     axis.set(xlim=(0, 1), ylim=(0, 1))
     axis.set_title(diagram.title, fontsize=9.5)
     axis.set_box_aspect(1)
