@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 import icechunk
@@ -32,8 +33,8 @@ class NoForecast(ValueError):
 class Reader:
     """A store opened for reading, re-opened only when there is a newer commit.
 
-    That is looked up again when `patience_s` seconds have passed since it was last. `pinned` to a snapshot it never
-    moves.
+    That is looked up again when `patience_s` seconds have passed since it was last; meanwhile other threads go on with
+    what they have. A reader `pinned` to a snapshot never moves.
     """
 
     location: Location
@@ -42,6 +43,7 @@ class Reader:
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
     _looked_at: float = field(init=False, default=-math.inf)
+    _opening: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
         self.repository = repository.open_existing(self.location)
@@ -55,12 +57,21 @@ class Reader:
         held, dataset = self._opened
         if time.monotonic() - self._looked_at <= self.patience_s:
             return dataset
-        wanted = self.snapshot
-        if wanted != held:
-            session = self.repository.readonly_session(snapshot_id=wanted)
+        if not self._opening.acquire(blocking=not held or not self.patience_s):
+            return dataset
+        try:
+            return self._newest()
+        finally:
+            self._opening.release()
+
+    def _newest(self) -> xr.Dataset:
+        held, dataset = self._opened
+        newest = self.snapshot
+        if newest != held:
+            session = self.repository.readonly_session(snapshot_id=newest)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
-            dataset = opened.assign_attrs({"nowcast:snapshot": wanted})
-            self._opened = wanted, dataset
+            dataset = opened.assign_attrs({"nowcast:snapshot": newest})
+            self._opened = newest, dataset
         self._looked_at = time.monotonic()
         return dataset
 

@@ -9,9 +9,10 @@ from fakes import FIVE, GRID, START, nowcast
 from picture_service import INIT, SECONDS, Service, issue, served
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    service = served(tmp_path)
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """One that no test changes."""
+    service = served(tmp_path_factory.mktemp("store"))
     issue(service)
     return service
 
@@ -85,7 +86,9 @@ def test_without_an_archive_there_are_forecasts_alone(tmp_path: Path) -> None:
     service.get(f"/tiles/here/rain/obs-{SECONDS}/5/18/9.png", 404)
 
 
-def test_an_earlier_nowcast_has_its_own_frames(service: Service) -> None:
+def test_an_earlier_nowcast_has_its_own_frames(tmp_path: Path) -> None:
+    service = served(tmp_path)
+    issue(service)
     issue(service, nowcast(1))
     told = service.get("/regions/here/frames?init_time=2026-06-01T00:05").json()
     assert [frame["time"][11:16] for frame in told["frames"]] == ["00:00", "00:05", "00:10", "00:15", "00:20"]

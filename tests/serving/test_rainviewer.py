@@ -33,9 +33,10 @@ class Client:
         return self.image(frame, **options).getpixel((col, row))
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    service = served(tmp_path)
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """One that no test changes."""
+    service = served(tmp_path_factory.mktemp("store"))
     issue(service)
     return service
 

@@ -24,9 +24,10 @@ GREY = (128, 128, 128, 128)
 TILE = f"/tiles/here/rain/{FIRST}/5/18/9.png"
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    service = served(tmp_path)
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """One that no test changes."""
+    service = served(tmp_path_factory.mktemp("store"))
     issue(service)
     return service
 
@@ -124,7 +125,9 @@ def test_a_better_nowcast_in_the_slot_replaces_the_tile(tmp_path: Path) -> None:
     assert service.get(TILE, 200, {"If-None-Match": etag}).headers["Nowcast-Rung"] == "champion"
 
 
-def test_a_newer_nowcast_leaves_the_frames_of_earlier_ones(service: Service) -> None:
+def test_a_newer_nowcast_leaves_the_frames_of_earlier_ones(tmp_path: Path) -> None:
+    service = served(tmp_path)
+    issue(service)
     etag = service.get(TILE).headers["ETag"]
     issue(service, nowcast(4, 5.0))
     assert service.get(TILE).headers["ETag"] == etag

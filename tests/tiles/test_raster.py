@@ -105,11 +105,9 @@ def test_dry_beside_missing_stays_dry_and_known() -> None:
 def test_outside_the_grid_there_is_neither_class_nor_value() -> None:
     looks = through([0.5, 0.5], [0.5, 1.5], 1, 2)
     looks.index[0, 1] = -1
-    stored = np.array([[500, 500]], np.uint16)
+    stored, rain = np.array([[500, 500]], np.uint16), PALETTES["rain"]["classic"]
     for smooth in (False, True):
-        assert tile_classes(stored, looks, PALETTES["rain"]["classic"], hundredths("uint16"), smooth).tolist() == [
-            [9, 0]
-        ]
+        assert tile_classes(stored, looks, rain, hundredths("uint16"), smooth).tolist() == [[9, 0]]
     assert has_value(stored, looks, hundredths("uint16")).tolist() == [[True, False]]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from fastapi import Request, Response
@@ -20,6 +21,12 @@ from nowcast.tiles.raster import UNSEEN_ALPHA, UNSEEN_COLOUR, blank, has_value, 
 FOREVER = "public, max-age=31536000, immutable"
 SHORTLY = "public, max-age=30"
 ETAG_DIGITS = 24
+
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A picture", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "The client holds it"},
+}
+"""What the OpenAPI document says of answers that are pictures."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from nowcast.serving.api.answers import json_answer
-from nowcast.serving.api.drawing import entity_tag, holds
+from nowcast.serving.api.drawing import PICTURE, entity_tag, holds
 from nowcast.tiles import legend
 from nowcast.tiles.palettes import PALETTES, Kind, palette
 
@@ -23,7 +23,7 @@ def classes(kind: Kind, palette: PaletteName = None) -> Response:
     return json_answer(legend.told(kind, name, _named(kind, name)), headers={"Cache-Control": DAILY})
 
 
-@router.get("/legend/{kind}.png", response_class=Response)
+@router.get("/legend/{kind}.png", response_class=Response, responses=PICTURE)
 def drawn(request: Request, kind: Kind, palette: PaletteName = None) -> Response:
     """The same as a picture that can be read on light and dark maps."""
     of = _named(kind, palette)

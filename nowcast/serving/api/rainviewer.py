@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from nowcast.provenance import fields
 from nowcast.serving.api.answers import headers, json_answer
-from nowcast.serving.api.drawing import Style, answer, style
+from nowcast.serving.api.drawing import PICTURE, Style, answer, style
 from nowcast.serving.api.fields import Kept, Shelf
 from nowcast.serving.api.sequence import Frame, Picture, issue, observed, picture
 from nowcast.serving.api.stores import InPath, Opened
@@ -48,7 +48,7 @@ def weather_maps(request: Request, region: InPath, shelf: Kept) -> Response:
     return json_answer(maps, headers={"Cache-Control": "no-cache", **told})
 
 
-@router.get("/v2/radar/{frame}/{size}/{z}/{x}/{y}/{scheme}/{options}.png", response_class=Response)
+@router.get("/v2/radar/{frame}/{size}/{z}/{x}/{y}/{scheme}/{options}.png", response_class=Response, responses=PICTURE)
 def tile(
     request: Request,
     region: InPath,
@@ -68,7 +68,7 @@ def tile(
     return answer(request, region, shelf, shown, Tile(z, x, y, int(size)), drawn_as, version == shown.frame.version)
 
 
-@router.get("/v2/coverage/0/{size}/{z}/{x}/{y}/0/0_0.png", response_class=Response)
+@router.get("/v2/coverage/0/{size}/{z}/{x}/{y}/0/0_0.png", response_class=Response, responses=PICTURE)
 def coverage(request: Request, region: InPath, shelf: Kept, size: SizePath, z: Zoom, x: Column, y: Row) -> Response:
     """Transparent where the newest scan saw something, grey everywhere else, beyond the grid too."""
     shown = _newest(region, shelf)
@@ -79,8 +79,10 @@ def _newest(opened: Opened, shelf: Shelf) -> Picture:
     """The newest observed frame, the first lead of the latest nowcast where there is none."""
     now = opened.clock()
     seen = [frame for frame in observed(opened, now - PAST, now) if frame.kind == "observed"]
-    found = issue(opened, shelf) if not seen else None
-    return picture(opened, shelf, seen[-1].name) if found is None else found.picture(found.leads[0])
+    if seen:
+        return picture(opened, shelf, seen[-1].name)
+    found = issue(opened, shelf)
+    return found.picture(found.leads[0])
 
 
 def _told(frame: Frame, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from nowcast.serving.api.drawing import answer, style
+from nowcast.serving.api.drawing import PICTURE, answer, style
 from nowcast.serving.api.fields import Kept
 from nowcast.serving.api.sequence import FRAME_PATTERN, picture
 from nowcast.serving.api.stores import InPath
@@ -23,7 +23,7 @@ Size = Annotated[Literal["256", "512"], Query(description="pixels a side")]
 Version = Annotated[str | None, Query(max_length=40, description="the frame's version, to keep the answer for ever")]
 
 
-@router.get("/tiles/{region}/{layer}/{frame}/{z}/{x}/{y}.png", response_class=Response)
+@router.get("/tiles/{region}/{layer}/{frame}/{z}/{x}/{y}.png", response_class=Response, responses=PICTURE)
 def tile(
     request: Request,
     region: InPath,
