@@ -42,8 +42,9 @@ def write_netcdf(found: xr.Dataset, path: Path, convention: Convention = Convent
     packed = {name: _packing(found[name], made[name]) for name in FIELDS if name in made}
     if convention is Convention.PYSTEPS:
         made, packed = _as_pysteps(made, packed)
-    with whole(path) as fresh, dask.config.set(scheduler="synchronous"):
-        made.to_netcdf(fresh, engine="netcdf4", encoding=_encoding(made) | packed)
+    with whole(path) as fresh:
+        writing = made.to_netcdf(fresh, engine="netcdf4", encoding=_encoding(made) | packed, compute=False)
+        dask.compute(writing, scheduler="synchronous")
 
 
 def laid_out(found: xr.Dataset) -> xr.Dataset:

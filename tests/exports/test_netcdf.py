@@ -115,6 +115,14 @@ def test_degrees_need_no_second_latitudes(tmp_path: Path) -> None:
         assert found.crs.attrs["grid_mapping_name"] == "latitude_longitude"
 
 
+def test_writing_does_not_change_what_is_written(tmp_path: Path) -> None:
+    found = query.latest(reader(tmp_path))
+    told = {name: dict(found[name].attrs) for name in found.variables}
+    written(found, tmp_path)
+    assert {name: dict(found[name].attrs) for name in found.variables} == told
+    assert found.rain_rate.encoding["dtype"] == np.uint16
+
+
 def test_maps_boxes_points_and_members_can_be_written(tmp_path: Path) -> None:
     store = reader(tmp_path)
     lon, lat = GRID.lonlat(2, 3)

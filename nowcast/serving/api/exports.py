@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Annotated
 
 import orjson
@@ -26,6 +27,9 @@ NETCDF, GEOTIFF = "application/netcdf", "image/tiff; application=geotiff; profil
 
 MOST_VALUES = 200_000_000
 """Numbers in one file: a nowcast of 1226 x 760 pixels with all its chances has 112 million."""
+
+WRITING = Lock()
+"""One file is made at a time, since each may take some hundred megabytes of memory."""
 
 MOST_ITEMS = 100
 
@@ -72,9 +76,7 @@ def netcdf(request: Request, region: InPath, init_time: InitTime, convention: Na
 @router.get("/nowcasts/{init_time}/lead-{minutes}.tif", responses=documented(GEOTIFF), response_class=Response)
 def cog(request: Request, region: InPath, init_time: InitTime, minutes: Minutes) -> Response:
     """The rain rate at one lead as Cloud-Optimised GeoTIFF."""
-    time = parse_time(init_time)
-    region.nowcast(time)
-    found = map_at(region.forecasts, timedelta(minutes=minutes), time)
+    found = map_at(region.forecasts, timedelta(minutes=minutes), parse_time(init_time))
     if found.rain_rate.size > MOST_VALUES:
         raise TooMuch(f"{found.rain_rate.size} pixels in one file, at most {MOST_VALUES} are given")
     made = _written(lambda path: write_cog(found, path))
@@ -90,7 +92,7 @@ def _written(write: Callable[[FilePath], None]) -> Callable[[], bytes]:
     """The content of the file that is written, when it is asked for."""
 
     def read() -> bytes:
-        with TemporaryDirectory(prefix="nowcast-") as folder:
+        with WRITING, TemporaryDirectory(prefix="nowcast-") as folder:
             path = FilePath(folder) / "file"
             write(path)
             return path.read_bytes()
