@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean
+.PHONY: help install demo test check slow peer bench clean node
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -21,10 +21,16 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 
 install: $(VENV)/.installed
 
+# Clients in JavaScript that some tests read the service with; those are skipped without npm or a network.
+node: tests/node/node_modules
+
+tests/node/node_modules: tests/node/package-lock.json
+	-command -v npm >/dev/null && cd tests/node && npm ci --silent --no-audit --no-fund
+
 demo: install
 	$(VENV)/bin/nowcast demo
 
-test: install check
+test: install check node
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
 
 slow: install

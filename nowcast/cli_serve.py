@@ -1,5 +1,6 @@
 """`nowcast serve`: the stores over HTTP, with a map."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,9 @@ from nowcast.settings import Settings
 
 MOST_AT_ONCE = 256
 """Requests answered at one time; further ones get 503."""
+
+SWITCH_S = 0.0005
+"""After which the thread that draws a tile makes way for the one that takes requests."""
 
 
 def serve(
@@ -35,6 +39,7 @@ def serve(
         offset = parse_time(now) - datetime.now(UTC) if now else timedelta(0)
         app = create_app(Stores(settings, names, lambda: datetime.now(UTC) + offset))
     errors.print(f"http://{host}:{port}/ serves {', '.join(names)}", highlight=False)
+    sys.setswitchinterval(SWITCH_S)
     uvicorn.run(app, host=host, port=port, log_level="warning", limit_concurrency=MOST_AT_ONCE)
 
 

@@ -62,7 +62,7 @@ def served(folder: Path, now: datetime = INIT + timedelta(minutes=1), has_archiv
             append(archive, [scan(slot, rain_rate)], file_id(slot), START)
     forecasts = forecasts_in(region)
     settings = Settings(store=str(folder), regions=folder / "regions")
-    app = create_app(Stores(settings, ("here",), lambda: now))
+    app = create_app(Stores(settings, ("here",), lambda: now, patience_s=0.0))
     return Service(TestClient(app, raise_server_exceptions=False), forecasts)
 
 

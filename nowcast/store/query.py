@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 import icechunk
@@ -31,7 +32,8 @@ class NoForecast(ValueError):
 class Reader:
     """A store opened for reading, re-opened only when there is a newer commit.
 
-    That is looked up again when `patience_s` seconds have passed since it was last.
+    That is looked up again when `patience_s` seconds have passed since it was last; meanwhile other threads go on with
+    what they have.
     """
 
     location: Location
@@ -39,6 +41,7 @@ class Reader:
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
     _looked_at: float = field(init=False, default=-math.inf)
+    _opening: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
         self.repository = repository.open_existing(self.location)
@@ -52,6 +55,15 @@ class Reader:
         held, dataset = self._opened
         if time.monotonic() - self._looked_at <= self.patience_s:
             return dataset
+        if not self._opening.acquire(blocking=not held or not self.patience_s):
+            return dataset
+        try:
+            return self._newest()
+        finally:
+            self._opening.release()
+
+    def _newest(self) -> xr.Dataset:
+        held, dataset = self._opened
         newest = repository.snapshot_id(self.repository)
         if newest != held:
             session = self.repository.readonly_session(snapshot_id=newest)

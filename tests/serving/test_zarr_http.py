@@ -103,7 +103,7 @@ def test_a_snapshot_has_a_form(folder: Path) -> None:
 
 @pytest.mark.skipif(
     shutil.which("node") is None or not (NODE / "node_modules").is_dir(),
-    reason="no node, or zarrita is not installed: make node",
+    reason="no node, or no zarrita: make node",
 )
 def test_zarrita_reads_the_same(folder: Path, url: str) -> None:
     command = ["node", str(NODE / "read_zarr.mjs"), commit(url)]

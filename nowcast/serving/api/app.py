@@ -1,24 +1,49 @@
 """The application: one router per kind of question."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 import nowcast
 from nowcast.serving.api import edr, faults, frames, legend, page, point, rainviewer, regions, status, tiles, zarr_http
 from nowcast.serving.api.answers import PREFIX, SHOWN
+from nowcast.serving.api.deadline import Deadline
 from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
 
 ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
 PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
 
-SMALLEST_ZIPPED = 2000
+DESCRIPTION = "Rain nowcasts from radar: points, maps, EDR collections, Zarr, skill. Read only; times are UTC."
+SMALLEST_ZIPPED = 4000
+LONGEST_ANSWER_S = 30.0
+THREADS = 4
+"""At work on answers at one time; more would only take turns with each other and with the event loop."""
+ZIPPED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-netcdf", "image/tiff")
+
+
+@asynccontextmanager
+async def limited(app: FastAPI) -> AsyncIterator[None]:
+    """While the service runs."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def create_app(stores: Stores) -> FastAPI:
     """The service over these stores; it writes nothing and needs neither Ray nor Prefect."""
-    app = FastAPI(title="nowcast", version=nowcast.__version__, description=__doc__, responses=faults.REFUSALS)
+    app = FastAPI(
+        title="nowcast",
+        version=nowcast.__version__,
+        description=DESCRIPTION,
+        responses=faults.REFUSALS,
+        lifespan=limited,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
     app.state.shelf = Shelf()
@@ -26,7 +51,10 @@ def create_app(stores: Stores) -> FastAPI:
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=[*exposed, "ETag"]
     )
-    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3, exclude_content_types=ZIPPED_ALREADY
+    )
+    app.add_middleware(Deadline, seconds=LONGEST_ANSWER_S)
     faults.install(app)
     for router in (*ROUTERS, *PICTURES):
         app.include_router(router)

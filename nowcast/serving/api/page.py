@@ -44,6 +44,15 @@ def page() -> FileResponse:
     return FileResponse(WEB / "index.html", headers=GUARDS | {"Cache-Control": ASK_AGAIN})
 
 
+@router.get("/docs", include_in_schema=False)
+def documentation() -> FileResponse:
+    """The API's documentation; its library writes styles into the page."""
+    policy = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    return FileResponse(
+        WEB / "api.html", headers=GUARDS | {"Content-Security-Policy": policy, "Cache-Control": ASK_AGAIN}
+    )
+
+
 @router.get("/basemap.geojson")
 def basemap() -> FileResponse:
     """Land and borders of the world at 1:50 million (Natural Earth, public domain), as GeoJSON."""

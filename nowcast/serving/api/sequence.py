@@ -14,7 +14,7 @@ from nowcast.provenance import Provenance
 from nowcast.serving.api.fields import Arrays, Shelf, Stored
 from nowcast.serving.api.stores import Opened
 from nowcast.store import query
-from nowcast.store.query import Slot
+from nowcast.store.query import Reader, Slot
 from nowcast.store.template import FRAME_TILE, RADAR_NEVER, RADAR_UNAVAILABLE, TILE
 from nowcast.tiles.raster import hundredths, reflectivities, seen_unless
 
@@ -124,7 +124,7 @@ def _issue(opened: Opened, shelf: Shelf, nowcast: xr.Dataset) -> Issue:
     return Issue(
         url=opened.forecasts.location.url,
         arrays=shelf.commit(opened.forecasts, told.snapshot),
-        grid=Grid.from_json(nowcast.attrs["nowcast:grid"]),
+        grid=opened.forecasts.grid,
         slot=query.timeline(nowcast).slot(told.init_time),
         provenance=told,
         version=_version(told.init_time, told.issued_time, told.model, told.rung),
@@ -151,25 +151,27 @@ def picture(opened: Opened, shelf: Shelf, name: str) -> Picture:
     time = datetime.fromtimestamp(int(seconds), UTC)
     if kind == "fc":
         return issue(opened, shelf, time).picture(int(lead[0]))
-    return _observation(opened, shelf, time)
-
-
-def _observation(opened: Opened, shelf: Shelf, time: datetime) -> Picture:
     if opened.archive is None:
         raise UnknownFrame(f"region {opened.name} has no archive of observations")
-    dataset = opened.archive.dataset
+    archive, dataset = opened.archive, opened.archive.dataset
+    key = archive.location.url, dataset.attrs["nowcast:snapshot"], time
+    found: Picture = shelf.facts.get(key, lambda: _observation(archive, dataset, shelf, time))
+    return found
+
+
+def _observation(archive: Reader, dataset: xr.Dataset, shelf: Shelf, time: datetime) -> Picture:
     slot = next(iter(query.slots(dataset, time, time)), None)
     if slot is None or not slot.is_observed:
         raise UnknownFrame(f"no scan was observed at {time:%Y-%m-%dT%H:%M:%SZ}")
-    arrays = shelf.commit(opened.archive, dataset.attrs["nowcast:snapshot"])
+    arrays = shelf.commit(archive, dataset.attrs["nowcast:snapshot"])
     frame = _observed_frame(slot)
-    quantity, key = dataset.attrs["nowcast:quantity"], (opened.archive.location.url, slot.number, frame.version)
+    quantity, key = dataset.attrs["nowcast:quantity"], (archive.location.url, slot.number, frame.version)
     coding = reflectivities(ZR(*dataset.attrs["nowcast:zr"])) if quantity == "reflectivity" else None
     layers = {
         "rain": Stored((*key, "rain"), arrays[quantity], (slot.number,), FRAME_TILE, coding),
         "coverage": Stored((*key, "coverage"), arrays["coverage"], (slot.number,), FRAME_TILE, NOT_COVERED),
     }
-    return Picture(frame, Grid.from_json(dataset.attrs["nowcast:grid"]), layers)
+    return Picture(frame, archive.grid, layers)
 
 
 def _observed_frame(slot: Slot) -> Frame:
