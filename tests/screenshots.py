@@ -18,7 +18,6 @@ from nowcast.serving.api.app import create_app
 from nowcast.serving.api.stores import Stores
 from nowcast.settings import Settings
 
-COLOURS = 256
 PLACE, TOWN = "62.4/25.4", "61.3/24.9"
 
 
@@ -37,10 +36,8 @@ PANEL = f"document.querySelector('#panel svg') && {FRAME}"
 
 SHOTS = {
     "map-rain": Shot(1280, 800, 1, f"theme=light&lead=25&place=4.55/{PLACE}", FRAME),
-    "map-probability-dark": Shot(
-        1280, 800, 1, f"theme=dark&view=chance&threshold=1&lead=30&place=4.55/{PLACE}", FRAME
-    ),
-    "map-meteogram": Shot(1280, 800, 1, f"theme=light&lead=15&point={TOWN}&panel=point&place=6.1/61.1/26.6", PANEL),
+    "map-probability-dark": Shot(1280, 800, 1, f"theme=dark&view=chance&threshold=1&lead=30&place=4.55/{PLACE}", FRAME),
+    "map-meteogram": Shot(1280, 860, 1, f"theme=light&lead=15&point={TOWN}&panel=point&place=6.1/61.1/26.6", PANEL),
     "map-phone": Shot(390, 844, 1.5, f"theme=dark&lead=25&place=4.3/{PLACE}", FRAME),
 }
 
@@ -62,8 +59,7 @@ def main(store: str, region: str, now: datetime, folder: Path) -> None:
     app = create_app(Stores(Settings(store=store), (region,), lambda: now))
     with served(app) as url:
         for name, shot in SHOTS.items():
-            picture = take(url, shot).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            picture.save(folder / f"{name}.png", optimize=True)
+            take(url, shot).convert("RGB").save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 from nowcast.store import query
 
+README = WEB / "vendor" / "README.md"
+
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
 STORM = Storm(START, size=64, cells=3)
@@ -36,7 +39,7 @@ WET, DRY, AROUND = 0.2, 0.05, 2
 """Rates [mm/h] above and below which a pixel and those around it surely have a colour, and surely none."""
 
 FAR, LINES = 70, 0.04
-"""How much a colour differs from another [sum over red, green, blue]; the share of places that a coast line may cross."""
+"""How much colours differ at least [sum over red, green, blue]; the share of places that a coast line may cross."""
 
 WHOLE = "document.getElementById('map').dataset.frame"
 """True once the map shows a frame with all its tiles."""
@@ -264,7 +267,9 @@ def test_a_click_shows_the_numbers_of_the_pixel_under_it(either: Any, site: Site
     rate = float(rain[row, col])
     assert f"12:50\t{rate:.2f} mm/h" in panel or f"12:50\t{rate:.1f} mm/h" in panel
     assert "12:20\tnot observed" in panel
-    ActionChains(either).move_to_element_with_offset(either.find_element("css selector", "#panel .chart"), 150, -40).perform()
+    ActionChains(either).move_to_element_with_offset(
+        either.find_element("css selector", "#panel .chart"), 150, -40
+    ).perform()
     assert "mm/h" in either.execute_script("return document.querySelector('.readout').textContent")
 
 
@@ -277,7 +282,10 @@ def test_outside_the_grid_is_said_kindly(webgl: Any, site: Site) -> None:
 def test_probability_draws_chances_and_their_legend(webgl: Any, site: Site) -> None:
     opened(webgl, site, "#lead=5&opacity=1&coverage=0")
     click(webgl, "view-chance")
-    wait(webgl, f"{WHOLE}.startsWith('fc') && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')")
+    wait(
+        webgl,
+        f"{WHOLE}.startsWith('fc') && document.getElementById('legend').innerText.startsWith('Chance of ≥ 0.1 mm/h %')",
+    )
     sure = site.nowcast().probability.sel(threshold=0.1).isel(lead_time=0).values >= 0.1
     pixels = interior(sure.astype(float), np.ones_like(sure), wet=True)
     assert coloured(webgl, [STORM.grid.lonlat(*pixel) for pixel in pixels[::5]]) == pytest.approx(1, abs=LINES)
@@ -391,3 +399,10 @@ def test_the_basemap_crosses_no_antimeridian() -> None:
         for ring in map(np.asarray, rings):
             leaps = np.abs(np.diff(ring[:, 0])) > 180
             assert (ring[1:][leaps, 1] < -89).all()
+
+
+def test_vendored_files_are_those_that_the_readme_names() -> None:
+    folder = WEB / "vendor"
+    named = dict(reversed(line.split()) for line in re.findall(r"^[0-9a-f]{64}  .+$", README.read_text(), re.M))
+    held = {str(p.relative_to(folder)): sha256(p.read_bytes()).hexdigest() for p in folder.glob("*/*")}
+    assert named == held
