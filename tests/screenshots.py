@@ -32,12 +32,14 @@ class Shot(NamedTuple):
 
 
 FRAME = "document.getElementById('map').dataset.frame && !document.querySelector('#slots .unfetched')"
-PANEL = f"document.querySelector('#panel svg') && {FRAME}"
+PANEL = f"document.querySelector('#panel .chart') && {FRAME}"
 
 SHOTS = {
     "map-rain": Shot(1280, 800, 1, f"theme=light&lead=25&place=4.55/{PLACE}", FRAME),
     "map-probability-dark": Shot(1280, 800, 1, f"theme=dark&view=chance&threshold=1&lead=30&place=4.55/{PLACE}", FRAME),
-    "map-meteogram": Shot(1280, 860, 1, f"theme=light&lead=15&point={TOWN}&panel=point&place=6.1/61.1/26.6", PANEL),
+    "map-meteogram": Shot(
+        1280, 900, 1, f"theme=light&threshold=1&lead=15&point={TOWN}&panel=point&place=6.1/61.1/26.6", PANEL
+    ),
     "map-phone": Shot(390, 844, 1.5, f"theme=dark&lead=25&place=4.3/{PLACE}", FRAME),
 }
 
