@@ -17,6 +17,11 @@ VERBS = {
     "point": "nowcast.store.query",
     "box": "nowcast.store.query",
     "frames": "nowcast.store.query",
+    "map_at": "nowcast.store.query",
+    "history": "nowcast.store.history",
+    "as_of": "nowcast.store.history",
+    "to_pysteps": "nowcast.pysteps_exchange",
+    "from_pysteps": "nowcast.pysteps_exchange",
 }
 
 

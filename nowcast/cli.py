@@ -15,9 +15,11 @@ from nowcast.cli_bench import bench
 from nowcast.cli_calibrate import calibrate
 from nowcast.cli_ensembles import evaluate_ensembles
 from nowcast.cli_evaluate import evaluate
+from nowcast.cli_export import export
 from nowcast.cli_members import members
 from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
+from nowcast.cli_plot import plot
 from nowcast.cli_query import query
 from nowcast.cli_serve import serve
 from nowcast.cli_skill import skill
@@ -27,6 +29,7 @@ from nowcast.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(bench, name="bench")
+app.add_typer(plot, name="plot")
 app.add_typer(query, name="query")
 app.add_typer(models, name="models")
 app.command()(evaluate)
@@ -37,6 +40,7 @@ app.command()(receiver)
 app.command()(serve)
 app.command()(skill)
 app.command()(members)
+app.command()(export)
 app.command()(train)
 app.command()(calibrate)
 app.command()(retrain)

@@ -13,7 +13,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from nowcast.cli_options import RegionName, Store, settings_for, usage
+from nowcast.cli_options import Json, RegionName, Store, settings_for, show, usage
 from nowcast.core.timeline import isoformat, parse_time
 from nowcast.points import sight, tell
 
@@ -100,6 +100,23 @@ def box(
     _answer(region, store, shape, out, lambda reader: ask.box(reader, south, west, north, east, _time(init_time)))
 
 
+@query.command()
+def history(
+    region: RegionName,
+    store: Store = None,
+    most: Annotated[int, typer.Option(min=1, help="Commits to list.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The commits of the forecast store, newest first; Python opens any of them by nowcast.as_of."""
+    from nowcast.store.history import history as commits
+    from nowcast.store.query import Reader
+
+    with usage():
+        _, settings = settings_for(region, store)
+        found = commits(Reader(settings.location(region).child("forecasts")), most)
+    show([{"snapshot": c.snapshot, "time": isoformat(c.time), "message": c.message} for c in found], as_json)
+
+
 def _time(text: str | None) -> datetime | None:
     return parse_time(text) if text else None
 
@@ -120,15 +137,13 @@ def _write(found: xr.Dataset, shape: Shape, out: Path | None) -> None:
     elif out is None:
         raise ValueError(f"--format {shape} needs --out FILE")
     elif shape is Shape.NETCDF:
-        _flat(found).load().to_netcdf(out)
+        from nowcast.exports.netcdf import write_netcdf
+
+        write_netcdf(found, out)
     else:
-        _geotiff(found, out)
+        from nowcast.exports.cog import write_cog
 
-
-def _flat(found: xr.Dataset) -> xr.Dataset:
-    """The same with attributes that NetCDF can hold: mappings as JSON text."""
-    texts = {name: json.dumps(value) for name, value in found.attrs.items() if isinstance(value, dict)}
-    return found.assign_attrs(texts)
+        write_cog(found, out)
 
 
 def _plain(found: xr.Dataset) -> dict[str, object]:
@@ -185,20 +200,3 @@ def _table(found: xr.Dataset) -> None:
 def _ladder(found: xr.Dataset) -> str:
     """Why the nowcast stands on the rung it does; empty when there is nothing to say."""
     return f" ({found.rung.values}: {found.reason.values})" if str(found.reason.values) else ""
-
-
-def _geotiff(found: xr.Dataset, out: Path) -> None:
-    """One band per lead, mm h-1, NaN where there is no forecast."""
-    import rasterio
-    from rasterio.transform import from_origin
-
-    if "y" not in found.dims or "x" not in found.dims:
-        raise ValueError("geotiff needs a map or a box")
-    rain = found.rain_rate if "lead_time" in found.dims else found.rain_rate.expand_dims("lead_time")
-    a, _, _, _, e, _ = found.attrs["spatial:transform"]
-    x, y = found.x.values, found.y.values
-    corner = from_origin(float(x[0]) - a / 2, float(y[0]) - e / 2, a, -e)
-    profile = {"driver": "GTiff", "dtype": "float32", "nodata": float("nan"), "compress": "deflate"}
-    size = {"count": rain.sizes["lead_time"], "height": len(y), "width": len(x)}
-    with rasterio.open(out, "w", crs=found.attrs["proj:wkt2"], transform=corner, **profile, **size) as file:
-        file.write(rain.values.astype("float32"))

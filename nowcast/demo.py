@@ -79,8 +79,8 @@ def _report(region: Region, settings: Settings, folder: Path, as_json: bool) -> 
     summary = verification(region, settings)
     (folder / "scores.json").write_text(json.dumps(summary, indent=2))
     location, credit = settings.location(region.name), CREDITS.get(region.name, "")
-    shown = picture(location, folder / "nowcast.png", credit)
-    animation(location, shown, folder / "nowcast.gif", credit)
+    shown = picture(location, region.name, folder / "nowcast.png", credit)
+    animation(location, region.name, shown, folder / "nowcast.gif", credit)
     if as_json:
         typer.echo(json.dumps(summary))
         return

@@ -1,31 +1,21 @@
 """Scores against lead, drawn from the tables of an evaluation."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
 
+from nowcast.drawing.curves import Panel, drawn
+from nowcast.drawing.reliability import Diagram, reliability_figure
+from nowcast.skill import Skill
+from nowcast.store.rows import SERVED
+from nowcast.verify.scores_chances import Curve, reliability_curve
 from nowcast.verify.spatial import BANDS
 
-matplotlib.use("Agg")
-
 Tables = Mapping[str, Any]
-Lines = dict[str, list[float | None]]
-"""Method -> score by lead, None where undefined."""
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A6A00", "#56B4E9", "#444444")
-"""Okabe and Ito's, which colour-blind readers tell apart."""
-
-MARKERS = "osD^vPX"
-RATIOS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0, 100.0)
-"""Marks of an axis of ratios."""
 
 SHOWN_THRESHOLDS = ("0.1", "1", "5")
 """mm h-1, of the scores that also vary with scale."""
@@ -44,35 +34,63 @@ LIVE_ERRORS = {
 }
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes: its title, its lines, the value of a perfect forecast, and where the y axis ends.
-
-    `from_0_to` is infinite where the greatest value decides; a negative value is shown all the same.
-    """
-
-    title: str
-    lines: Lines
-    perfect: float | None = None
-    from_0_to: float | None = None
-    is_ratio: bool = False
+GROUPS: dict[str, tuple[str, Callable[[Tables], Iterator[Panel]], int]] = {
+    "csi": ("Critical success index", lambda tables: _by_threshold(tables, "csi", from_0_to=np.inf), 4),
+    "bias": ("Frequency bias", lambda tables: _by_threshold(tables, "bias", perfect=1.0, is_ratio=True), 4),
+    "fss": ("Fractions skill score", lambda tables: _by_scale(tables, "fss"), len(SHOWN_THRESHOLDS)),
+    "pooled_csi": ("CSI of block maxima", lambda tables: _by_scale(tables, "pooled_csi"), len(SHOWN_THRESHOLDS)),
+    "errors": ("Rain rates pixel by pixel", lambda tables: _errors(tables), 4),
+    "spectra": ("Spectral power, forecast over observed", lambda tables: _spectra(tables), 3),
+}
+"""Name -> heading, panels, and how many of them stand in a row."""
 
 
 def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
     """One PNG per group of scores, over all events together; the files, all in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    groups = {
-        "csi": ("Critical success index", _by_threshold(tables, "csi", from_0_to=np.inf), 4),
-        "bias": ("Frequency bias", _by_threshold(tables, "bias", perfect=1.0, is_ratio=True), 4),
-        "fss": ("Fractions skill score", _by_scale(tables, "fss"), len(SHOWN_THRESHOLDS)),
-        "pooled_csi": ("CSI of block maxima", _by_scale(tables, "pooled_csi"), len(SHOWN_THRESHOLDS)),
-        "errors": ("Rain rates pixel by pixel", _errors(tables), 4),
-        "spectra": ("Spectral power, forecast over observed", _spectra(tables), 3),
-    }
-    return [
-        drawn(folder / f"{name}.png", f"{heading}\n{title}", _leads(tables), list(panels), columns)
-        for name, (heading, panels, columns) in groups.items()
+    return [group_plot(tables, name, folder / f"{name}.png", title) for name in GROUPS]
+
+
+def group_plot(tables: Tables, group: str, path: Path, title: str) -> Path:
+    """One of GROUPS over all events together; ValueError naming them for another."""
+    if group not in GROUPS:
+        raise ValueError(f"no scores {group!r}, there are {', '.join(GROUPS)}")
+    heading, panels, columns = GROUPS[group]
+    return drawn(path, f"{heading}\n{title}", _leads(tables), list(panels(tables)), columns)
+
+
+def live_reliability(found: Skill, leads: Sequence[int], thresholds: Sequence[float], title: str) -> Figure:
+    """Reliability diagrams of the chances that were served, a row per lead [min], a column per threshold [mm h-1].
+
+    ValueError for a lead or threshold that was not scored, or when no chances were.
+    """
+    chances = found.together[SERVED].chances if SERVED in found.together else None
+    if chances is None:
+        raise ValueError(f"no chances were scored after {found.start} until {found.until}")
+    curve = reliability_curve(chances)
+    rows, columns = _places(leads, found.minutes, "lead"), _places(thresholds, chances.thresholds, "threshold")
+    diagrams = [
+        [
+            Diagram(
+                f"≥ {chances.thresholds[column]:g} mm/h, +{found.minutes[row]} min",
+                {SERVED: Curve(*(part[row, column] for part in curve))},
+            )
+            for column in columns
+        ]
+        for row in rows
     ]
+    return reliability_figure(diagrams, f"Reliability\n{title}")
+
+
+def tables_in(path: Path, part: str, writer: str) -> Tables:
+    """Tables that a command has written as JSON; ValueError unless the file holds `part`."""
+    try:
+        tables = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no JSON: {error}") from None
+    if not isinstance(tables, dict) or not isinstance(tables.get(part), dict) or not tables[part]:
+        raise ValueError(f"{path} is not what {writer} writes: it has no {part}")
+    return tables
 
 
 def skill_plot(tables: Tables, path: Path, title: str) -> Path:
@@ -131,76 +149,6 @@ def _spectra(tables: Tables) -> Iterator[Panel]:
         yield Panel(f"wavelengths {shorter} to {longer} px", lines, 1.0, is_ratio=True)
 
 
-def drawn(path: Path, title: str, abscissa: tuple[str, Sequence[float]], panels: Sequence[Panel], columns: int) -> Path:
-    """Panels against lead in rows of so many, as one PNG. The title's second line stands small at the right."""
-    rows = -(-len(panels) // columns)
-    size = (2.9 * columns, 2.5 * rows + 1.1)
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", sharex=True)
-    axes = list(grid.flat)
-    unit, leads = abscissa
-    for axis, panel in zip(axes, panels, strict=False):
-        _draw(axis, panel, leads)
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
-    for column in range(columns):
-        lowest = axes[(len(panels) - 1 - column) // columns * columns + column]
-        lowest.set_xlabel(f"lead [{unit}]", fontsize=9)
-        lowest.tick_params(labelbottom=True)
-    return finished(figure, axes[0], title, path)
-
-
-def finished(figure: Figure, first: Axes, title: str, path: Path) -> Path:
-    """Heading, the title's second line at the right, and the legend of the first axes below; written to the path."""
-    heading, _, rest = title.partition("\n")
-    figure.suptitle(heading, fontsize=12, fontweight="bold", x=0.01, ha="left")
-    handles, labels = first.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
-    figure.text(0.995, 1 - 0.09 / figure.get_figheight(), rest, ha="right", va="top", fontsize=8, color="0.35")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
-
-
-def plainly(axis: Axes) -> None:
-    """Small ticks, a pale grid behind the lines, and no frame above and at the right."""
-    axis.tick_params(labelsize=8)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-
-
-def _draw(axis: Axes, panel: Panel, leads: Sequence[float]) -> None:
-    if panel.perfect is not None:
-        axis.axhline(panel.perfect, color="0.6", linewidth=1, zorder=0)
-    for k, (name, values) in enumerate(panel.lines.items()):
-        line = np.array([np.nan if value is None else value for value in values])
-        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-        axis.plot(leads, line, label=name, markersize=3.5, linewidth=1.5, color=colour, marker=marker, zorder=9 - k)
-    axis.set_title(panel.title, fontsize=9.5)
-    plainly(axis)
-    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axis.set_xlim(0, leads[-1] * 1.04)
-    if panel.is_ratio:
-        _as_ratio(axis)
-    elif panel.from_0_to is not None:
-        lowest = min((v for values in panel.lines.values() for v in values if v is not None), default=0.0)
-        axis.set_ylim(min(0.0, lowest), panel.from_0_to if np.isfinite(panel.from_0_to) else None)
-
-
-def _as_ratio(axis: Axes) -> None:
-    """A logarithmic axis that shows one and all of the lines that lies above a thousandth."""
-    drawn = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axis.lines])
-    drawn = drawn[np.isfinite(drawn) & (drawn >= RATIOS[0])]
-    low, high = min(0.8, drawn.min(initial=1.0)) / 1.1, max(1.25, drawn.max(initial=1.0)) * 1.1
-    axis.set_yscale("log")
-    axis.set_ylim(low, high)
-    marks = [ratio for ratio in RATIOS if low <= ratio <= high]
-    if high / low > 20:
-        marks = [mark for mark in marks if mark not in (0.8, 1.25)]
-    axis.set_yticks(marks, [f"{mark:g}" for mark in marks])
-    axis.yaxis.set_minor_locator(NullLocator())
-
-
 def _leads(tables: Tables) -> tuple[str, Sequence[float]]:
     """Unit and values of the x axis: minutes when all events have one cadence, steps otherwise."""
     cadences = tables["sample"]["all"]["cadence_minutes"]
@@ -208,3 +156,12 @@ def _leads(tables: Tables) -> tuple[str, Sequence[float]]:
     if len(cadences) == 1:
         return "min", [cadences[0] * (k + 1) for k in range(steps)]
     return "steps", [float(k + 1) for k in range(steps)]
+
+
+def _places(wanted: Sequence[float], there: Sequence[float], what: str) -> list[int]:
+    """Where each value stands among those there; ValueError naming them."""
+    found = [next((k for k, one in enumerate(there) if np.isclose(one, value)), None) for value in wanted]
+    if not found or None in found:
+        listed = (", ".join(f"{value:g}" for value in values) for values in (wanted, there))
+        raise ValueError("no such {}: {}, there are {}".format(what, *listed))
+    return [place for place in found if place is not None]

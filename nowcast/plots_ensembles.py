@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from nowcast.plots import COLOURS, MARKERS, Panel, drawn, finished, plainly
+from nowcast.drawing.curves import COLOURS, Panel, drawn, finished, plainly
+from nowcast.drawing.reliability import FEWEST, Diagram, reliability_figure
+from nowcast.drawing.saving import save
+from nowcast.verify.scores_chances import Curve
 
 Tables = Mapping[str, Any]
 Cells = dict[str, Any]
@@ -22,9 +25,6 @@ SHOWN_LEADS = ("1", "3", "6", "12")
 
 RELIABLE_LEADS = ("3", "6", "12")
 """Steps, of reliability diagrams."""
-
-FEWEST = 1e-5
-"""Share of pixels from which a bin of chances is shown as a point."""
 
 
 def plots(tables: Tables, folder: Path, title: str) -> list[Path]:
@@ -46,33 +46,21 @@ def reliability_plot(tables: Tables, path: Path, title: str) -> Path:
     """
     methods = _with(tables, "chances")
     thresholds = [threshold for threshold in THRESHOLDS if threshold == THRESHOLDS[0] or _given(methods, threshold)]
-    heights = [3.0, 1.0] * len(RELIABLE_LEADS)
-    size = (max(6.2, 3.1 * len(thresholds)), 3.9 * len(RELIABLE_LEADS) + 0.9)
-    figure, grid = plt.subplots(
-        len(heights),
-        len(thresholds),
-        figsize=size,
-        height_ratios=heights,
-        layout="constrained",
-        sharex=True,
-        squeeze=False,
-    )
-    for row, lead in enumerate(RELIABLE_LEADS):
-        for column, threshold in enumerate(thresholds):
-            cells = {name: by_lead[lead]["chances"][threshold] for name, by_lead in methods.items()}
-            _reliability(grid[2 * row, column], grid[2 * row + 1, column], cells)
-            grid[2 * row, column].set_title(f"≥ {threshold} mm/h, {_after(tables, lead)}", fontsize=9.5)
-        grid[2 * row, 0].set_ylabel("observed frequency", fontsize=9)
-        grid[2 * row + 1, 0].set_ylabel("share", fontsize=9)
-    for axis in grid[-1]:
-        axis.set_xlabel("forecast chance", fontsize=9)
-    return finished(figure, grid[0, 0], f"Reliability\n{title}", path)
+    rows = [
+        [
+            Diagram(f"≥ {threshold} mm/h, {_after(tables, lead)}", _curves(methods, lead, threshold))
+            for threshold in thresholds
+        ]
+        for lead in RELIABLE_LEADS
+    ]
+    return save(reliability_figure(rows, f"Reliability\n{title}"), path, dpi=110)
 
 
 def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
     """Share of the observations above so many members, times the number of ranks; a row for pixels, one for means."""
     size = (2.9 * len(SHOWN_LEADS), 6.1)
-    figure, grid = plt.subplots(2, len(SHOWN_LEADS), figsize=size, layout="constrained", sharex=True, sharey="row")
+    figure = Figure(size, layout="constrained")
+    grid = figure.subplots(2, len(SHOWN_LEADS), sharex=True, sharey="row")
     for axes, (part, words) in zip(grid, (("members", "pixels"), ("blocks", "means of 16 x 16 px")), strict=True):
         for axis, lead in zip(axes, SHOWN_LEADS, strict=True):
             _ranks(axis, {name: by_lead[lead][part] for name, by_lead in _with(tables, part).items()})
@@ -80,7 +68,7 @@ def ranks_plot(tables: Tables, path: Path, title: str) -> Path:
         axes[0].set_ylabel("frequency, 1 is flat", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("members below the observation", fontsize=9)
-    return finished(figure, grid[0, 0], f"Rank histograms\n{title}", path)
+    return save(finished(figure, grid[0, 0], f"Rank histograms\n{title}"), path, dpi=110)
 
 
 def _panels(methods: Tables) -> Iterator[Panel]:
@@ -129,26 +117,10 @@ def _after(tables: Tables, lead: str) -> str:
     return f"step {lead}" if minutes is None else f"+{int(lead) * minutes:g} min"
 
 
-def _reliability(axis: Axes, below: Axes, cells: Cells) -> None:
-    axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
-    for k, (name, cell) in enumerate(cells.items()):
-        curve = {what: np.array(values, np.float64) for what, values in cell["reliability_curve"].items()}
-        seen = np.nan_to_num(curve["share"]) >= FEWEST
-        style: dict[str, Any] = {
-            "color": COLOURS[k],
-            "marker": MARKERS[k],
-            "markersize": 3.5,
-            "linewidth": 1.5,
-            "label": name,
-        }
-        axis.plot(curve["probability"][seen], curve["frequency"][seen], **style)
-        below.stairs(np.maximum(np.nan_to_num(curve["share"]), FEWEST / 10), np.linspace(0, 1, 11), color=COLOURS[k])
-    axis.set_xlim(0, 1)
-    axis.set_ylim(0, 1)
-    below.set_yscale("log")
-    below.set_ylim(FEWEST, 1)
-    for each in (axis, below):
-        plainly(each)
+def _curves(methods: Tables, lead: str, threshold: str) -> dict[str, Curve]:
+    cells = {name: by_lead[lead]["chances"][threshold]["reliability_curve"] for name, by_lead in methods.items()}
+    lines = {name: (np.array(cell[field], np.float64) for field in Curve._fields) for name, cell in cells.items()}
+    return {name: Curve(*line) for name, line in lines.items()}
 
 
 def _ranks(axis: Axes, cells: Cells) -> None:

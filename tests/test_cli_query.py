@@ -243,7 +243,7 @@ class TestNetcdf:
             assert one.rain_rate.values.tolist() == [9.0, 9.0, 9.0]
             np.testing.assert_array_equal(part.rain_rate[0], RAIN[5:8, 3:6])
             ends = np.array(["2026-06-01T12:10", "2026-06-01T12:15", "2026-06-01T12:20"], "datetime64[ns]")
-            np.testing.assert_array_equal(one.valid_time, ends)
+            np.testing.assert_array_equal(one.time, ends)
 
 
 class TestGeotiff:
@@ -281,7 +281,7 @@ CENTRE = ("--", "50", "-5")
         (("point", "--region", "nobody", *CENTRE), "no store at"),
         (("point", *HERE, "--init-time", "2026-06-01T11:00", *CENTRE), "no nowcast was issued at 2026-06-01T11:00:00Z"),
         (("point", *HERE, "--init-time", "noon", *CENTRE), "noon"),
-        (("point", *HERE, "--format", "geotiff", "--out", "OUT", *CENTRE), "geotiff needs a map or a box"),
+        (("point", *HERE, "--format", "geotiff", "--out", "OUT", *CENTRE), "no map or box"),
         (("map", "5", *HERE, "--format", "netcdf"), "--format netcdf needs --out FILE"),
         (("map", "5", *HERE, "--format", "geotiff"), "--format geotiff needs --out FILE"),
         (("map", "5", *HERE, "--format", "netcdf", "--out", "nowhere/a.nc"), "nowhere"),
@@ -306,3 +306,12 @@ def test_before_the_first_nowcast_there_is_no_store(nowcast: Command, home: Path
     result = nowcast("query", "point", "--region", "fresh", *CENTRE)
     assert result.exit_code == 2
     assert "no store at" in result.stderr
+
+
+def test_history_lists_every_nowcast_and_the_layout(nowcast: Command) -> None:
+    found = json.loads(nowcast("query", "history", *HERE, "--json").stdout)
+    assert len(found) == 3
+    assert "2026-06-01T12:05" in found[0]["message"]
+    assert [set(one) for one in found] == [{"snapshot", "time", "message"}] * 3
+    assert len(json.loads(nowcast("query", "history", *HERE, "--json", "--most", "1").stdout)) == 1
+    assert nowcast("query", "history", *HERE, "--most", "0").exit_code == 2

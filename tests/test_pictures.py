@@ -48,46 +48,46 @@ def colours(picture: np.ndarray) -> int:
 def test_picture_shows_rain(stores: Location, tmp_path: Path) -> None:
     """Nowcasts start from scans 1 .. 6; scan 3 is the newest all three leads of which have come true.
 
-    Looked at: what was observed and the nowcast in the first column, left of any colour bar.
+    Looked at: the newest scan and the nowcast above, what came true below, all left of the colour bar.
     """
     path = tmp_path / "nowcast.png"
-    shown = picture(stores, path, "Radar: nobody")
+    shown = picture(stores, "here", path, "Radar: nobody")
     assert shown.slot == 12 * 12 + 3
     assert shown.leads == (5, 10, 15)
     row, col = STORM.grid.locate(*shown.centre)
     assert STORM.coverage[row, col]
     shot = pixels(path)
-    third = shot.shape[0] // 3
-    for row in (0, third):
-        assert colours(shot[row : row + third, : shot.shape[1] // 4]) >= 3
+    half, quarter = shot.shape[0] // 2, shot.shape[1] // 4
+    assert colours(shot[:half, :quarter]) >= 3
+    for row in (0, half):
+        assert colours(shot[row : row + half, quarter : 2 * quarter]) >= 3
 
 
-def test_animation_has_a_frame_per_lead_and_moves(stores: Location, tmp_path: Path) -> None:
+def test_animation_has_the_scans_before_and_a_frame_per_lead_and_moves(stores: Location, tmp_path: Path) -> None:
+    """Twelve slots before the start, the start, and three leads."""
     path = tmp_path / "nowcast.gif"
-    animation(stores, Shown(12 * 12 + 3, (5, 10, 15), (60.0, 25.0)), path, "Radar: nobody")
+    animation(stores, "here", Shown(12 * 12 + 3, (5, 10, 15), (60.0, 25.0)), path, "Radar: nobody")
     with Image.open(path) as image:
-        assert image.n_frames == 3
+        assert image.n_frames == 16
         frames = []
-        for number in range(3):
+        for number in (13, 15):
             image.seek(number)
             frames.append(np.asarray(image.convert("RGB")).astype(int))
     assert all(colours(frame) >= 3 for frame in frames)
-    height, width = frames[0].shape[:2]
-    below_titles = slice(height // 5, None)
-    for side in (slice(None, width // 2), slice(width // 2, None)):
-        assert (np.abs(frames[0] - frames[2])[below_titles, side].max(axis=-1) > 100).sum() > 100
+    height = frames[0].shape[0]
+    on_the_map = slice(height // 5, 4 * height // 5)
+    assert (np.abs(frames[0] - frames[1])[on_the_map].max(axis=-1) > 100).sum() > 100
 
 
 def test_the_credit_is_on_the_picture(stores: Location, tmp_path: Path) -> None:
     for name, credit in (("with", "Radar: somebody"), ("without", "")):
-        picture(stores, tmp_path / f"{name}.png", credit)
+        picture(stores, "here", tmp_path / f"{name}.png", credit)
     assert (pixels(tmp_path / "with.png") != pixels(tmp_path / "without.png")).any()
 
 
-def test_one_nowcast_that_nothing_came_after_is_shown_beside_nothing(tmp_path: Path) -> None:
-    shown = picture(replayed(tmp_path, 2), tmp_path / "nowcast.png", "")
+def test_one_nowcast_that_nothing_came_after_stands_beside_its_scan_alone(tmp_path: Path) -> None:
+    shown = picture(replayed(tmp_path, 2), "here", tmp_path / "nowcast.png", "")
     assert shown.slot == 12 * 12 + 1
-    shot = pixels(tmp_path / "nowcast.png")
-    third = shot.shape[0] // 3
-    assert colours(shot[:third, : shot.shape[1] // 2]) == 0
-    assert colours(shot[third : 2 * third, : shot.shape[1] // 2]) >= 3
+    with Image.open(tmp_path / "nowcast.png") as image:
+        assert image.width > image.height
+    assert colours(pixels(tmp_path / "nowcast.png")) >= 3

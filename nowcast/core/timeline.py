@@ -20,11 +20,21 @@ def isoformat(time: datetime) -> str:
     return require_utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def name_of(time: datetime) -> str:
+    """20160928T164000Z, which files and URLs can hold and `parse_time` reads."""
+    return require_utc(time).strftime("%Y%m%dT%H%M%SZ")
+
+
+def as_utc(time: datetime) -> datetime:
+    """The same time in UTC; one without an offset is taken as UTC. OverflowError outside the years 1 to 9999."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
 def parse_time(text: str) -> datetime:
     """UTC time from ISO 8601 text; a time without an offset is taken as UTC. ValueError for any other text."""
     time = datetime.fromisoformat(text)
     try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return as_utc(time)
     except OverflowError as error:
         raise ValueError(f"time {text!r} is not in the years 1 to 9999") from error
 

@@ -15,7 +15,8 @@ import zarr
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
-from nowcast.core.timeline import Timeline, isoformat, parse_time
+from nowcast.core.timeline import Timeline, as_utc, isoformat, parse_time
+from nowcast.core.types import FloatField
 from nowcast.store import repository
 from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
@@ -33,11 +34,12 @@ class Reader:
     """A store opened for reading, re-opened only when there is a newer commit.
 
     That is looked up again when `patience_s` seconds have passed since it was last; meanwhile other threads go on with
-    what they have.
+    what they have. A reader `pinned` to a snapshot never moves.
     """
 
     location: Location
     patience_s: float = 0.0
+    pinned: str | None = None
     repository: icechunk.Repository = field(init=False)
     _opened: tuple[str, xr.Dataset] = field(init=False, default=("", xr.Dataset()))
     _looked_at: float = field(init=False, default=-math.inf)
@@ -48,7 +50,7 @@ class Reader:
 
     @property
     def dataset(self) -> xr.Dataset:
-        """The newest committed state, lazily; an object handed out earlier does not change.
+        """The newest committed state, or the pinned one, lazily; an object handed out earlier does not change.
 
         Its attribute `nowcast:snapshot` names the commit.
         """
@@ -64,7 +66,7 @@ class Reader:
 
     def _newest(self) -> xr.Dataset:
         held, dataset = self._opened
-        newest = repository.snapshot_id(self.repository)
+        newest = self.snapshot
         if newest != held:
             session = self.repository.readonly_session(snapshot_id=newest)
             opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
@@ -72,6 +74,11 @@ class Reader:
             self._opened = newest, dataset
         self._looked_at = time.monotonic()
         return dataset
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the pinned commit, or else of the newest."""
+        return self.pinned or repository.snapshot_id(self.repository)
 
     @property
     def grid(self) -> Grid:
@@ -95,7 +102,7 @@ def latest(forecasts: Reader, until: datetime | None = None) -> xr.Dataset:
     NoForecast when there is none.
     """
     dataset = forecasts.dataset
-    return _completed(dataset.isel(init_time=_latest(forecasts, dataset, until)))
+    return completed(dataset.isel(init_time=_latest(forecasts, dataset, until)))
 
 
 def latest_time(forecasts: Reader, until: datetime | None = None) -> datetime:
@@ -111,7 +118,7 @@ def _latest(forecasts: Reader, dataset: xr.Dataset, until: datetime | None) -> i
     issued = np.flatnonzero(wanted)
     if not len(issued):
         raise NoForecast(
-            f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(until)}" if until else " yet")
+            f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(as_utc(until))}" if until else " yet")
         )
     return int(issued[-1])
 
@@ -125,10 +132,10 @@ def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Datas
     if moment in dataset.init_time.values:
         one = dataset.sel(init_time=moment)
         if one.status == STATUS_WITHHELD:
-            raise NoForecast(f"the nowcast of {isoformat(init_time)} was withheld: {one.reason.values}")
+            raise NoForecast(f"the nowcast of {isoformat(as_utc(init_time))} was withheld: {one.reason.values}")
         if one.status == STATUS_ISSUED:
-            return _completed(one)
-    raise NoForecast(f"no nowcast was issued at {isoformat(init_time)}")
+            return completed(one)
+    raise NoForecast(f"no nowcast was issued at {isoformat(as_utc(init_time))}")
 
 
 def init_times(forecasts: Reader, until: datetime) -> list[datetime]:
@@ -172,10 +179,7 @@ def newest_observation(archive: Reader, lat: float, lon: float, until: datetime)
     if slot is None:
         return None
     pixel = dataset.isel(time=slot, y=row, x=col)
-    quantity = dataset.attrs["nowcast:quantity"]
-    values = np.asarray(pixel[quantity].values, np.float32)
-    rain_rate = values if quantity == "rain_rate" else ZR(*dataset.attrs["nowcast:zr"]).rain_rate(values)
-    return moment(pixel.time), float(rain_rate) if bool(pixel.coverage) else float("nan")
+    return moment(pixel.time), float(observed_rain(pixel))
 
 
 def newest_scan(archive: Reader, until: datetime) -> datetime | None:
@@ -188,6 +192,29 @@ def newest_scan(archive: Reader, until: datetime) -> datetime | None:
 def frames(archive: Reader, start: datetime, end: datetime) -> xr.Dataset:
     """The archive between two times, both included, missing slots among them, dims (time, y, x)."""
     return archive.dataset.sel(time=slice(_moment(start), _moment(end)))
+
+
+def observed_rain(found: xr.Dataset) -> FloatField:
+    """Rain rates [mm h-1] of archive frames, their dims; NaN where a scan is missing, stuck or does not cover."""
+    quantity = found.attrs["nowcast:quantity"]
+    values = np.asarray(found[quantity].values, np.float32)
+    rain_rate = values if quantity == "rain_rate" else ZR(*found.attrs["nowcast:zr"]).rain_rate(values)
+    usable = found.coverage & (found.status == STATUS_OBSERVED)
+    return np.where(usable.transpose(*found[quantity].dims), rain_rate, np.float32(np.nan))
+
+
+def grid_of(found: xr.Dataset) -> Grid:
+    """The grid of an answer: of a box, that part of the store's. ValueError when it is no part at full resolution."""
+    if "nowcast:grid" not in found.attrs or not {"y", "x"} <= set(found.dims):
+        raise ValueError(f"no map or box of a store: dims {dict(found.sizes)}, attributes {sorted(found.attrs)}")
+    whole = Grid.from_json(found.attrs["nowcast:grid"])
+    row = round((whole.y0 - float(found.y[0])) / whole.dy - 0.5)
+    col = round((float(found.x[0]) - whole.x0) / whole.dx - 0.5)
+    part = whole.crop(slice(row, row + found.sizes["y"]), slice(col, col + found.sizes["x"]))
+    near = 1e-3 * min(part.dx, part.dy)
+    if not (np.allclose(found.x, part.x, rtol=0, atol=near) and np.allclose(found.y, part.y, rtol=0, atol=near)):
+        raise ValueError(f"x {found.x.values[:2]}.., y {found.y.values[:2]}.. are no part of {whole.describe()}")
+    return part
 
 
 class Slot(NamedTuple):
@@ -216,7 +243,7 @@ def timeline(dataset: xr.Dataset) -> Timeline:
     return Timeline(parse_time(dataset.attrs["nowcast:start"]), cadence)
 
 
-def _completed(nowcast: xr.Dataset) -> xr.Dataset:
+def completed(nowcast: xr.Dataset) -> xr.Dataset:
     """With valid times, and with what the layout of an earlier version lacks."""
     unknown = {"rung": "", "reason": "", "radar_coverage": np.uint8(RADAR_UNKNOWN)}
     nowcast = nowcast.assign({name: value for name, value in unknown.items() if name not in nowcast})
@@ -241,4 +268,4 @@ def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:
 
 def _moment(time: datetime) -> np.datetime64:
     """To nanoseconds; times that these cannot tell are moved to the nearest they can."""
-    return np.datetime64(min(max(time, FIRST), LAST).replace(tzinfo=None), "ns")
+    return np.datetime64(min(max(as_utc(time), FIRST), LAST).replace(tzinfo=None), "ns")

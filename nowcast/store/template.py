@@ -1,5 +1,6 @@
 """The layout of both stores as data. Change it here and the golden test shows what changed."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,7 @@ def archive_template(grid: Grid, quantity: Quantity) -> Template:
     frame = (1, min(grid.height, FRAME_TILE), min(grid.width, FRAME_TILE))
     return {
         "time": _time_axis("time", "time", "nominal time of the scan"),
-        **_grid_variables(grid),
+        **grid_variables(grid),
         quantity: _archive_field(quantity, frame),
         "coverage": Variable(
             ("time", "y", "x"), "bool", frame, False, {"long_name": "observed by radar", "grid_mapping": "crs"}
@@ -81,7 +82,7 @@ def forecast_template(
     template = {
         "init_time": _time_axis("init_time", "forecast_reference_time", "nominal time of the newest scan used"),
         "lead_time": Variable(("lead_time",), "int32", (len(leads),), 0, lead_attributes, leads),
-        **_grid_variables(grid),
+        **grid_variables(grid),
         "rain_rate": Variable(
             ("init_time", "lead_time", "y", "x"), "uint16", (1, len(leads), *tile), 65535, _RAIN_RATE_PACKED
         ),
@@ -185,7 +186,8 @@ def check_grid(group: zarr.Group) -> Grid:
     return grid
 
 
-def _grid_variables(grid: Grid) -> dict[str, Variable]:
+def grid_variables(grid: Grid) -> dict[str, Variable]:
+    """The axes x and y, and the grid mapping crs."""
     geographic = grid.projection.is_geographic
     names = ("latitude", "longitude") if geographic else ("projection_y_coordinate", "projection_x_coordinate")
     units = ("degrees_north", "degrees_east") if geographic else ("m", "m")
@@ -193,8 +195,31 @@ def _grid_variables(grid: Grid) -> dict[str, Variable]:
     for axis, name, unit, values in zip("yx", names, units, (grid.y, grid.x), strict=True):
         attributes = {"standard_name": name, "units": unit, "axis": axis.upper()}
         axes[axis] = Variable((axis,), "float64", (len(values),), 0.0, attributes, tuple(values))
-    mapping = {key: value for key, value in grid.projection.to_cf().items() if value is not None}
+    mapping = grid_mapping(grid)
     return {**axes, "crs": Variable((), "int32", (), 0, mapping | {"spatial_ref": mapping["crs_wkt"]})}
+
+
+def grid_mapping(grid: Grid) -> dict[str, Any]:
+    """CF attributes of the projection, and what pyproj leaves out of them: the pole of a polar stereographic one, and
+    the parameters of Lambert's equal-area one on a sphere."""
+    mapping = {key: value for key, value in grid.projection.to_cf().items() if value is not None}
+    if mapping.get("grid_mapping_name") == "polar_stereographic" and "standard_parallel" in mapping:
+        mapping["latitude_of_projection_origin"] = math.copysign(90.0, mapping["standard_parallel"])
+    operation = grid.projection.coordinate_operation
+    if operation is not None and operation.method_name == "Lambert Azimuthal Equal Area (Spherical)":
+        values = {one.name: one.value for one in operation.params}
+        mapping |= {"grid_mapping_name": "lambert_azimuthal_equal_area"}
+        mapping |= {cf: values[name] for cf, name in SPHERICAL_EQUAL_AREA.items()}
+    return mapping
+
+
+SPHERICAL_EQUAL_AREA = {
+    "latitude_of_projection_origin": "Latitude of natural origin",
+    "longitude_of_projection_origin": "Longitude of natural origin",
+    "false_easting": "False easting",
+    "false_northing": "False northing",
+}
+"""CF's name of a parameter -> PROJ's."""
 
 
 def _time_axis(name: str, standard_name: str, long_name: str) -> Variable:

@@ -120,17 +120,22 @@ def tables_of(
 
 
 def band_power(field: FloatField, mask: BoolField) -> Counts:
-    """Mean of the radially averaged power spectral density [dB^2] over the rings of each of BANDS, (band,).
-
-    The field is in dB above DB_FLOOR, 0 where it is dry or does not count. A band that the field has no ring in is 0.
-    """
-    density = rapsd(np.where(mask, to_db(np.where(mask, field, 0.0).astype(np.float32)) - _DRY, np.float32(0.0)))
+    """Mean of the `spectrum` of a field over the rings of each of BANDS, (band,); 0 for one that holds no ring."""
+    density = spectrum(field, mask)
     longest = max(field.shape)
     powers = np.zeros(len(BANDS))
     for k, (shorter, longer) in enumerate(BANDS):
         ring = np.arange(-(-longest // longer), (longest - 1) // shorter + 1)
         powers[k] = density[ring].mean() if len(ring) else 0.0
     return powers
+
+
+def spectrum(field: FloatField, mask: BoolField) -> Counts:
+    """Radially averaged power spectral density [dB^2] of rain rates [mm h-1] (y, x), by ring as `rapsd` gives it.
+
+    The field is taken in dB above DB_FLOOR, 0 where it is dry or does not count.
+    """
+    return rapsd(np.where(mask, to_db(np.where(mask, field, 0.0).astype(np.float32)) - _DRY, np.float32(0.0)))
 
 
 def rapsd(field: FloatField) -> Counts:

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FIVE, GRID, NOW, START, archive_in, file_id, forecasts_in, nowcast, scan
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from nowcast.core.grid import Grid
 from nowcast.store import query
 from nowcast.store.archive import append
 from nowcast.store.forecasts import publish
 from nowcast.store.query import Reader
-from nowcast.store.template import Template, archive_template, forecast_template
+from nowcast.store.template import Template, archive_template, forecast_template, grid_mapping
 
 DEGREES = Grid("EPSG:4326", 24.0, 61.0, 0.01, 0.01, 2, 3)
 
@@ -39,6 +39,19 @@ def test_axes_are_metres_on_a_projection_and_degrees_without() -> None:
     assert [metres[axis].attributes["units"] for axis in "yx"] == ["m", "m"]
     assert [degrees[axis].attributes["units"] for axis in "yx"] == ["degrees_north", "degrees_east"]
     assert [degrees[axis].attributes["standard_name"] for axis in "yx"] == ["latitude", "longitude"]
+
+
+def test_a_mapping_has_what_cf_asks_for_and_pyproj_leaves_out() -> None:
+    """The pole of polar stereographic projections with a standard parallel; Lambert's equal-area one on a sphere."""
+    north = grid_mapping(Grid("+proj=stere +lat_0=90 +lat_ts=60 +lon_0=25 +R=6371288", 0.0, 0.0, 1e3, 1e3, 2, 2))
+    south = grid_mapping(Grid("EPSG:3031", 0.0, 0.0, 1e3, 1e3, 2, 2))
+    assert [one["latitude_of_projection_origin"] for one in (north, south)] == [90.0, -90.0]
+    lambert = grid_mapping(GRID)
+    assert lambert["grid_mapping_name"] == "lambert_azimuthal_equal_area"
+    assert [lambert[f"{axis}_of_projection_origin"] for axis in ("latitude", "longitude")] == [60.0, 25.0]
+    known = {key: value for key, value in lambert.items() if key != "crs_wkt"}
+    to_metres = Transformer.from_crs(GRID.projection.geodetic_crs, CRS.from_cf(known), always_xy=True)
+    np.testing.assert_allclose(to_metres.transform(25.0, 60.0), (0.0, 0.0), atol=1e-6)
 
 
 def test_flag_values_and_meanings_pair_up() -> None:

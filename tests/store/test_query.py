@@ -1,6 +1,6 @@
 """What users ask of the stores, and what they are told when there is no answer."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,15 @@ def test_wrong_questions_name_what_is_wrong(reader: Reader) -> None:
         query.point(reader, 10, 10)
     with pytest.raises(ValueError, match="outside the grid"):
         query.box(reader, 10, 10, 11, 11)
+
+
+def test_times_without_an_offset_are_utc_and_others_are_brought_to_it(reader: Reader) -> None:
+    east = timezone(timedelta(hours=3))
+    for time in (START.replace(tzinfo=None), START.astimezone(east)):
+        assert query.nowcast_at(reader, time).rain_rate.values[0, 1, 1] == 1.0
+        assert query.latest(reader, time).rain_rate.values[0, 1, 1] == 1.0
+        with pytest.raises(NoForecast, match="2026-05-31T23:55:00Z"):
+            query.nowcast_at(reader, time - FIVE)
 
 
 def test_an_empty_store_has_no_latest(tmp_path: Path) -> None:

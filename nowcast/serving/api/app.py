@@ -9,7 +9,21 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 import nowcast
-from nowcast.serving.api import edr, faults, frames, legend, page, point, rainviewer, regions, status, tiles, zarr_http
+from nowcast.serving.api import (
+    edr,
+    exports,
+    faults,
+    frames,
+    history,
+    legend,
+    page,
+    point,
+    rainviewer,
+    regions,
+    status,
+    tiles,
+    zarr_http,
+)
 from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.deadline import Deadline
 from nowcast.serving.api.fields import Shelf
@@ -17,6 +31,7 @@ from nowcast.serving.api.stores import Stores
 
 ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
 PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
+FILES = (history.router, exports.router)
 
 DESCRIPTION = "Rain nowcasts from radar: points, maps, EDR collections, Zarr, skill. Read only; times are UTC."
 SMALLEST_ZIPPED = 4000
@@ -56,7 +71,7 @@ def create_app(stores: Stores) -> FastAPI:
     )
     app.add_middleware(Deadline, seconds=LONGEST_ANSWER_S)
     faults.install(app)
-    for router in (*ROUTERS, *PICTURES):
+    for router in (*ROUTERS, *PICTURES, *FILES):
         app.include_router(router)
     app.mount("/static", page.files())
     return app

@@ -16,7 +16,7 @@ from edr_pydantic.variables import CubeVariables, Variables
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from nowcast.core.timeline import isoformat, parse_time
+from nowcast.core.timeline import isoformat, name_of, parse_time
 from nowcast.edr.cells import CRS84, NATIVE
 from nowcast.edr.encodings import Format
 from nowcast.edr.parameters import parameters
@@ -90,11 +90,6 @@ def one_instance(request: Request, region: InPath, instance: str) -> Response:
     moment = parse_time(instance)
     url = f"{_base(request)}/collections/{region.name}/instances/{name_of(moment)}"
     return _written(Instance(**_fields(url, name_of(moment), region, region.nowcast(moment), moment)))
-
-
-def name_of(init_time: datetime) -> str:
-    """An instance's id: 20160928T164000Z, which needs no escape in a URL."""
-    return init_time.strftime("%Y%m%dT%H%M%SZ")
 
 
 def _collection(request: Request, opened: Opened) -> Collection:

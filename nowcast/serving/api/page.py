@@ -8,6 +8,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import nowcast
+from nowcast.serving.api.answers import documented
 
 router = APIRouter(tags=["map"])
 
@@ -53,7 +54,7 @@ def documentation() -> FileResponse:
     )
 
 
-@router.get("/basemap.geojson")
+@router.get("/basemap.geojson", response_class=Response, responses=documented("application/geo+json"))
 def basemap() -> FileResponse:
     """Land and borders of the world at 1:50 million (Natural Earth, public domain), as GeoJSON."""
     return FileResponse(BASEMAP, media_type="application/geo+json", headers={"Cache-Control": DAY})

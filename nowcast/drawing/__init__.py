@@ -1,0 +1,1 @@
+"""Pictures: maps, animations, meteograms, curves, reliability and spectra, all in one look."""
