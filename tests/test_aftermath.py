@@ -159,7 +159,7 @@ def _raises(error: Exception) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("damage", ["no counts", "no folder", "no advection"])
 def test_live_skill_that_cannot_be_read_is_no_verdict(tmp_path: Path, hook: Receiver, damage: str) -> None:
-    """The champion's scores lack columns, their folder is a file, or none of advection's are there: it goes on serving."""
+    """The champion's scores lack columns, their folder is a file, or advection's are not there: it serves on."""
     office = Office(tmp_path, hook.url)
     office.follow(range(3))
     score(office.region, office.settings)
