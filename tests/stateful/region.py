@@ -9,9 +9,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
+import pytest
 from fakes import NOW
 from stateful.files import TINY, Radar
 from stateful.model import Issued, Model, Withheld, differences, same_rain
@@ -106,21 +106,17 @@ class Home:
         self.settings = Settings(store=str(self.folder / "store"), device="cpu")
         self.location, self.models = self.settings.location("here"), self.settings.models("here")
         self.fuse, self.seen = Fuse(), dict[str, tuple[str, Any]]()
-        self.patches = [
-            mock.patch.object(repository, "transaction", self.fuse.transaction),
-            mock.patch.object(objects, "write", self.fuse.guarded(objects.write)),
-            mock.patch.object(quarantine, "_write", self.fuse.guarded(quarantine._write)),
-            mock.patch.object(champion, "nowcaster", lambda where, name, *_: Learned(name or "shipped")),
-            mock.patch.object(issue, "_beside", lambda *_: None),
-        ]
-        for patch in self.patches:
-            patch.start()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(repository, "transaction", self.fuse.transaction)
+        self.patch.setattr(objects, "write", self.fuse.guarded(objects.write))
+        self.patch.setattr(quarantine, "_write", self.fuse.guarded(quarantine._write))
+        self.patch.setattr(champion, "nowcaster", lambda where, name, *_: Learned(name or "shipped"))
+        self.patch.setattr(issue, "_beside", lambda *_: None)
         self.restart()
 
     def close(self) -> None:
         """Leave nothing behind."""
-        for patch in reversed(self.patches):
-            patch.stop()
+        self.patch.undo()
         shutil.rmtree(self.folder)
 
     def restart(self) -> None:
