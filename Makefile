@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean node
+.PHONY: help install demo test check slow peer bench clean node histories
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -35,6 +35,10 @@ test: install check node
 
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
+
+# 2,000 histories of whatever can happen; counts and failing seeds in reports/histories.json.
+histories: install
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(VENV)/bin/python tests/stateful/run.py
 
 check: install
 	$(VENV)/bin/ruff check .

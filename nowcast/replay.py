@@ -41,8 +41,8 @@ def follow_locally(
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
-    Each scan first leads to its nowcast and then to the scores of those before; scoring that fails is logged, and tried
-    again with the next scan.
+    Each scan first leads to its nowcast, then to the scores of those before; scoring that fails is logged, and tried
+    again with the next scan. Alerts that wait are sent when no scan does, and at the end.
     """
     where, at = intake(region, settings), desk(region, settings)
     while not feed.exhausted:
@@ -56,6 +56,7 @@ def follow_locally(
         if not paths:
             send(region, settings, datetime.now(UTC))
             idle()
+    send(region, settings, datetime.now(UTC))
 
 
 def score(region: Region, settings: Settings, times: Collection[datetime] = (), days_back: int = 1) -> list[datetime]:
