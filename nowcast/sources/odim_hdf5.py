@@ -16,7 +16,7 @@ from nowcast.core.rain import MARSHALL_PALMER, NO_ECHO, ZR
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import utc
 from nowcast.core.types import BoolField, FloatField
-from nowcast.sources.hdf5 import holds, number, open_hdf5, text
+from nowcast.sources.hdf5 import array, holds, number, open_hdf5, text
 from nowcast.sources.payload import BadScan, Payload
 
 QUANTITIES = ("RATE", "ACRR", "DBZH", "TH")
@@ -34,7 +34,7 @@ def read(payload: Payload) -> Iterator[Scan]:
         if (kind := text(file["what"], "object")) not in ("COMP", "IMAGE"):
             raise BadScan(payload.name, f"ODIM object {kind} is not a composite")
         dataset, data, quantity = _find(payload, file)
-        values, coverage = _physical(data["data"][()], data, dataset, quantity)
+        values, coverage = _physical(array(data["data"]), data, dataset, quantity)
         nominal_time = _time(file["what"], "")
         interval = _time(dataset["what"], "end") - _time(dataset["what"], "start")
         grid, zr = _grid(file["where"]), _zr(data)
