@@ -76,6 +76,8 @@ def recognise(payload: Payload) -> str:
         try:
             if source.recognises(payload):
                 return name
+        except BadScan:
+            raise
         except DAMAGE as error:
             raise BadScan(payload.name, f"damaged: {type(error).__name__}: {error}") from error
     raise BadScan(payload.name, "content is of no known radar format")

@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from time import process_time
 
-from nowcast.sources import BadScan, scans_in, wire
+from nowcast.sources import scans_in, wire
 from nowcast.sources.limits import MIB, Limits
+from nowcast.sources.payload import BadScan
 
 GRACE_S = 5.0
 """A child whose parent was killed ends itself so long after the parent would have ended it."""

@@ -90,7 +90,7 @@ def _frames(member: IO[bytes], count: int) -> NDArray[Any]:
     if fortran or dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise ValueError(f"data are {dtype}, not numbers by rows")
     frames = np.empty(shape, dtype)
-    room = memoryview(frames).cast("B")
+    room = frames.data.cast("B")
     while room and (got := member.readinto(room)):  # type: ignore[attr-defined]
         room = room[got:]
     if room or member.read(1):
@@ -123,5 +123,6 @@ def _dates(member: bytes) -> list[datetime]:
 
 def _date(packed: bytes) -> datetime:
     """The bytes that a datetime without a time zone is pickled as."""
-    year, *parts = struct.unpack(">H5B", packed[:7])
-    return datetime(year, *parts, int.from_bytes(packed[7:], "big"), tzinfo=UTC)
+    year, month, day, hour, minute, second = struct.unpack(">H5B", packed[:7])
+    microsecond = int.from_bytes(packed[7:], "big")
+    return datetime(year, month, day, hour, minute, second, microsecond, UTC)

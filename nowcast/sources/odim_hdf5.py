@@ -18,6 +18,7 @@ from nowcast.core.timeline import utc
 from nowcast.core.types import BoolField, FloatField
 from nowcast.sources.hdf5 import array, holds, number, open_hdf5, text
 from nowcast.sources.payload import BadScan, Payload
+from nowcast.sources.projection import plain_projection
 
 QUANTITIES = ("RATE", "ACRR", "DBZH", "TH")
 NODATA, UNDETECT = -9_999_000.0, -8_888_000.0
@@ -108,8 +109,9 @@ def _zr(data: h5py.Group) -> ZR:
 def _grid(where: h5py.Group) -> Grid:
     """Pixel sizes come from the corners where xscale is not in metres, as in MeteoSwiss files."""
     crs = text(where, "projdef")
+    place = plain_projection(crs)
     (west, north), (east, south) = (
-        Proj(crs)(number(where, f"{corner}_lon"), number(where, f"{corner}_lat")) for corner in ("UL", "LR")
+        place(number(where, f"{corner}_lon"), number(where, f"{corner}_lat")) for corner in ("UL", "LR")
     )
     width, height = (int(number(where, name)) for name in ("xsize", "ysize"))
     dx, dy = (east - west) / width, (north - south) / height

@@ -36,8 +36,7 @@ def load(path: Path) -> Payload:
     """
     if path.stat().st_size > MAX_BYTES:
         raise BadScan(path.name, f"larger than {MAX_BYTES} bytes")
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+    content = path.read_bytes()
     for magic, (packing, unpacked) in PACKINGS.items():
         if content.startswith(magic):
             content = _bounded(path.name, packing, content, unpacked)

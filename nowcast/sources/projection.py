@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from pyproj import Proj
+
 from nowcast.core.grid import Grid
 
 MAX_LENGTH = 8192
@@ -16,6 +18,12 @@ def require_plain(crs: str) -> None:
         raise ValueError(f"projection of {len(crs)} characters")
     if found := REACHES_OUT.search(_without_names(crs)):
         raise ValueError(f"projection with {found[0]!r}: {crs[:200]!r}")
+
+
+def plain_projection(crs: str) -> Proj:
+    """The projection that a text of a file names; ValueError or pyproj's ProjError when it is none or reaches out."""
+    require_plain(crs)
+    return Proj(crs)
 
 
 def _without_names(crs: str) -> str:

@@ -1,6 +1,7 @@
 """Opening a payload with GDAL, which is kept from reading anything else.
 
-GDAL looks for files beside the one it opens, and some of its drivers open further files and addresses that a file names.
+GDAL looks for files beside the one it opens, and some of its drivers open further files and addresses that it
+names.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """What a decoding child and its parent say to each other: JSON messages over a socket, and pixels as raw bytes.
 
 A message is four bytes of length and a JSON object. One that describes a scan is followed by its values; coverage is
-where they are finite. The child may have been taken over by a file, so its words are only read, and judged again.
+where they are numbers. The child may have been taken over by a file, so its words are only read, and judged again.
 """
 
 import json
@@ -87,7 +87,7 @@ def send_scan(channel: socket.socket, scan: Scan) -> None:
             }
         },
     )
-    channel.sendall(memoryview(np.ascontiguousarray(scan.values)).cast("B"))
+    channel.sendall(np.ascontiguousarray(scan.values).data.cast("B"))
 
 
 def grid_of(fields: Mapping[str, Any]) -> Grid:
@@ -105,7 +105,7 @@ def receive_scan(channel: socket.socket, fields: Mapping[str, Any], grid: Grid, 
     TimeoutError as in `receive`; ValueError, TypeError or KeyError when it is none.
     """
     values = np.empty(grid.shape, np.float32)
-    if not _fill(channel, memoryview(values).cast("B"), deadline):
+    if not _fill(channel, values.data.cast("B"), deadline):
         return None
     if fields["quantity"] not in get_args(Quantity):
         raise ValueError(f"quantity {fields['quantity']!r}")
@@ -116,7 +116,7 @@ def receive_scan(channel: socket.socket, fields: Mapping[str, Any], grid: Grid, 
         parse_time(_text(fields["nominal_time"])),
         fields["quantity"],
         values,
-        np.isfinite(values),
+        ~np.isnan(values),
         grid,
         ZR(*(float(one) for one in fields["zr"])),
         None if seconds is None else timedelta(seconds=float(seconds)),
