@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean node histories
+.PHONY: help install demo test check slow peer bench clean node histories histories
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -32,6 +32,9 @@ demo: install
 
 test: install check node
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
+
+histories: install
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(VENV)/bin/python tests/stateful/run.py
 
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow

@@ -1,4 +1,4 @@
-"""Files that are made to harm: to fill the memory, to read other files, to run code. Each is refused in so many words."""
+"""Files that are made to harm: to fill the memory, to read other files, to run code. Each is refused with a reason."""
 
 import bz2
 import gzip
@@ -260,8 +260,8 @@ class TestPickles:
         b"\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K\x01\x85"
         b"cnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87R" + STATE % b"\x00" + b"\x89C\x08AAAAAAAAtb."
     )
-    """An object array whose dtype claims to hold no objects, and whose one pointer is 0x4141414141414141: an unpickler that
-    knows numpy's array and dtype and nothing else makes it, and dies when it is looked at."""
+    """An object array whose dtype claims to hold no objects, and whose one pointer is 0x4141414141414141: an unpickler
+    that knows numpy's array and dtype and nothing else makes it, and dies when it is looked at."""
 
     def test_forged_pointers_are_no_dates(self) -> None:
         with pytest.raises(ValueError, match=r"0 dates for \(1,\)"):
