@@ -43,7 +43,7 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 
 def summed(rows: pa.Table, minutes: Sequence[int]) -> Sums:
-    """Rows of one method added up lead by lead, `minutes` being the leads; all must be `alike`. ValueError without counts."""
+    """Rows of one method added up lead by lead, `minutes` being the leads, all `alike`. ValueError without counts."""
     places = np.searchsorted(minutes, rows["lead_minutes"].to_numpy())
     sums = _part(Sums, rows, places, len(minutes), "")
     if not isinstance(sums, Sums):
