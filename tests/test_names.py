@@ -107,6 +107,18 @@ def test_an_address(path: str, tmp_path: Path) -> None:
     assert "root:" not in answer.text
 
 
+def test_a_record_that_names_other_files_writes_none(tmp_path: Path) -> None:
+    models = Location(str(tmp_path / "models"))
+    made = registry.register(models, weights(tmp_path, seed=1), NOW)
+    (record,) = (tmp_path / "models").rglob("version.json")
+    fields = json.loads(record.read_text())
+    (tmp_path / "evil").write_text("x")
+    record.write_text(json.dumps(fields | {"sha256": fields["sha256"] | {"../../evil": "00"}}))
+    with pytest.raises(ValueError, match="names the files"):
+        registry.fetch(models, made.model_id, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_a_model_file_that_was_changed_is_not_used(tmp_path: Path) -> None:
     """Weights are pinned by the hash that they were registered with."""
     models = Location(str(tmp_path / "models"))
