@@ -11,7 +11,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
-	@echo "make check  lint and types; make slow: slow tests; make peer: install pysteps to compare with"
+	@echo "make check  lint, types, known vulnerabilities, SBOM; make slow: slow tests; make peer: install pysteps to compare with"
 
 $(VENV)/.installed: pyproject.toml requirements.lock
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -47,6 +47,7 @@ check: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy nowcast flows
+	$(VENV)/bin/python infra/supply_chain.py requirements.lock reports/sbom.json
 
 peer: install
 	$(VENV)/bin/pip install -c requirements.lock -r requirements-peer.txt

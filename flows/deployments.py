@@ -9,6 +9,7 @@ from prefect.deployments.runner import RunnerDeployment
 
 from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
+from flows.guard import refuse_exposed
 from flows.retrain import retrain
 from nowcast.logs import configure
 from nowcast.settings import USUAL_CADENCE, Settings
@@ -48,4 +49,5 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
 
 if __name__ == "__main__":
     configure(Settings())
+    refuse_exposed(Settings())
     serve(*deployments(Settings()))

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from prefect import flow
 
+from flows.guard import refuse_exposed
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, sending_alerts
 from nowcast.ingest import Ingested, Outcome
 from nowcast.replay import NEW
@@ -25,8 +26,10 @@ Progress = Callable[[Ingested, list[str]], None]
 async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress | None = None) -> int:
     """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued.
 
-    Alerts are sent beside, so that no nowcast waits for a receiver.
+    Alerts are sent beside, so that no nowcast waits for a receiver. Raises Exposed when other machines may
+    reach Ray or Prefect without a token.
     """
+    refuse_exposed(settings)
     feed = feed or Directory(settings.feed(region), region.pattern)
     connect(settings)
     async with sending_alerts(region, settings):

@@ -1,5 +1,7 @@
 """`python -m nowcast`, and the `nowcast` command."""
 
+import sys
+
 from nowcast.settings import calm_engines
 
 
@@ -7,7 +9,9 @@ def main() -> None:
     """Run the command line."""
     calm_engines()
     from nowcast.cli import app
+    from nowcast.logs import show_crash
 
+    sys.excepthook = show_crash
     app()
 
 

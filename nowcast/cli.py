@@ -109,10 +109,12 @@ def follow(region: RegionName, store: Store = None) -> None:
     import asyncio
 
     from flows.follow import follow as follow_flow
+    from flows.guard import refuse_exposed
     from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
+        refuse_exposed(settings)
         feed = Directory(settings.feed(known), known.pattern)
         asyncio.run(follow_flow(known, settings, feed, _report))
 
@@ -205,9 +207,10 @@ def info(region: RegionName, store: Store = None, as_json: Json = False) -> None
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Check that this installation can do its work."""
+    from flows.guard import prefect_here
     from nowcast.doctor import examine
 
-    checks = examine(Settings())
+    checks = examine(Settings(), prefect_here())
     show([{"check": name, "ok": ok, "found": found} for name, ok, found in checks], as_json)
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(1)

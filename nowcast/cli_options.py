@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from nowcast.settings import Region, Settings
+from nowcast.core.redaction import redacted
+from nowcast.settings import Region, Settings, secrets
 
 errors = Console(stderr=True)
 
@@ -32,7 +33,8 @@ def usage() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        errors.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        said = escape(redacted(str(error), secrets()))
+        errors.print(f"[red]error:[/] {said}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 
 

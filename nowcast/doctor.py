@@ -6,8 +6,10 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+from nowcast import exposure
 from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.desk import device
+from nowcast.exposure import Prefect
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.settings import Settings
 
@@ -15,8 +17,9 @@ Check = tuple[str, bool, str]
 LEAST_FREE_GB = 2.0
 
 
-def examine(settings: Settings) -> list[Check]:
-    """(what, whether it is well, what was found) for libraries, weights, device, store and regions."""
+def examine(settings: Settings, prefect: Prefect) -> list[Check]:
+    """(what, whether it is well, what was found) for libraries, weights, device, store, regions, and what is open to
+    other machines."""
     checks: list[Check] = []
     for name in ("torch", "ray", "prefect", "zarr", "icechunk", "xarray", "rasterio"):
         checks.append((name, True, importlib.metadata.version(name)))
@@ -25,7 +28,25 @@ def examine(settings: Settings) -> list[Check]:
     checks.append(_store(settings))
     for name in settings.region_names():
         checks.append(_region(settings, name))
-    return checks
+    return checks + _doors(settings, prefect)
+
+
+def _doors(settings: Settings, prefect: Prefect) -> list[Check]:
+    """Who may come in; a HTTP service is held against its address when it starts."""
+    has_token = settings.api_token is not None
+    told = (
+        "asks for NOWCAST_API_TOKEN" if has_token else "no token: answers on this machine alone, unless --open is said"
+    )
+    ray_at = settings.ray_address or settings.token("RAY_ADDRESS") or "this machine"
+    return [
+        ("access http", True, told),
+        ("access ray", not (why := exposure.ray(settings)), why or f"{ray_at}: nobody without a token"),
+        (
+            "access prefect",
+            not (why := exposure.prefect(prefect)),
+            why or f"{prefect.url or 'this machine'}: nobody else",
+        ),
+    ]
 
 
 def _store(settings: Settings) -> Check:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from nowcast.core.grid import GridMismatch
+from nowcast.core.redaction import shown
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
@@ -74,6 +75,7 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     Raises OSError when the file cannot be read, or no process be started to decode it, now; that may be tried again.
     """
     result = _ingest(where, path, now)
+    result = replace(result, file=shown(result.file), reason=shown(result.reason))
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
     log.log(level, "ingested", region=where.region.name, file=result.file, outcome=outcome, reason=reason)

@@ -96,6 +96,8 @@ def versions(registry: Location) -> list[Version]:
 def fetch(registry: Location, model_id: str, folder: Path) -> Path:
     """Copy a version into a folder; the path of its weights. ValueError naming a file that is missing or changed."""
     known = version(registry, model_id)
+    if set(known.sha256) != {WEIGHTS, ABOUT}:
+        raise ValueError(f"{registry.url}/{_path(model_id, RECORD)} names the files {sorted(known.sha256)}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, wanted in known.sha256.items():
         content = objects.read(registry, _path(model_id, name))

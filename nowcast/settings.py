@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nowcast.alerts.rules import AlertRule
@@ -23,6 +23,17 @@ LIBRARY_ENVIRONMENT = {
 }
 """Set unless the user set them: no telemetry, quiet engines, and no long wait for a state that workers keep."""
 
+
+SECRET_VARIABLES = (
+    "NOWCAST_API_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "RAY_AUTH_TOKEN",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+)
+"""Of the environment."""
 
 USUAL_CADENCE = timedelta(minutes=5)
 
@@ -67,7 +78,7 @@ class Region(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
     feed: Path | None = Field(None, description="folder that scans are written to")
     pattern: str = Field("*", description="glob of the feed's files")
     cadence: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(None, description="minutes between scans")
@@ -148,6 +159,9 @@ class Settings(BaseSettings):
     decode_output_mib: int = Field(2048, ge=1, description="what a file's scans may decode to")
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="what `nowcast serve` asks for; random, at least 16 characters"
+    )
 
     def region(self, name: str) -> Region:
         """The region's YAML, or defaults when there is none; ValueError naming the file when it is wrong."""
@@ -183,8 +197,13 @@ class Settings(BaseSettings):
         return None if region.catchments is None else self.regions / region.catchments
 
     def token(self, variable: str) -> str | None:
-        """The value of an environment variable that a region's YAML names, None when it is not set or empty."""
+        """The value of an environment variable, as a region's YAML names one; None when it is not set or empty."""
         return os.environ.get(variable) or None
+
+    def has_ray_token(self) -> bool:
+        """Whether Ray would find a token: in one of its variables, or in its file in the home folder."""
+        named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+        return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
 
     def models(self, region: str) -> Location:
         """Where the region's model registry lies."""
@@ -196,6 +215,11 @@ class Settings(BaseSettings):
             return self.quarantine / region
         location = self.location(region)
         return Path(location.url) / "quarantine" if location.is_local else Path("quarantine") / region
+
+
+def secrets() -> tuple[str, ...]:
+    """What must be shown nowhere: the values of the variables of SECRET_VARIABLES that are set."""
+    return tuple(value for name in SECRET_VARIABLES if (value := os.environ.get(name)))
 
 
 def calm_engines() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fakes import FIVE, GRID, NOW, START, archive_in, file_id, forecasts_in, nowcast, scan
@@ -49,9 +50,11 @@ def place(row: float, col: float) -> dict[str, float]:
 
 
 @contextmanager
-def server(app: FastAPI) -> Iterator[str]:
+def server(app: FastAPI, **options: Any) -> Iterator[str]:
     """The URL of a real server on a free port of this machine."""
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    running = uvicorn.Server(
+        uvicorn.Config(app, **({"host": "127.0.0.1", "port": 0, "log_level": "warning"} | options))
+    )
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     while not running.started:

@@ -49,6 +49,7 @@ RANKS = {
     "nowcast.assess": 4,
     "nowcast.region": 4,
     "nowcast.logs": 4,
+    "nowcast.exposure": 4,
     "nowcast.access": 4,
     "nowcast.score": 4.2,
     "nowcast.evaluation": 4.5,

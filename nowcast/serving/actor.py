@@ -12,6 +12,7 @@ from icechunk import IcechunkError
 from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
+from nowcast import exposure
 from nowcast.core.timeline import isoformat
 from nowcast.desk import desk, serving, strangeness
 from nowcast.issue import issue_due
@@ -50,8 +51,12 @@ class RegionActor:
 
 
 def connect(settings: Settings) -> None:
-    """Join the configured Ray cluster, or start one on this machine; nothing when connected already."""
+    """Join the configured Ray cluster, or start one on this machine; nothing when connected already.
+
+    Raises Exposed for a cluster that other machines may reach and that asks for no token.
+    """
     if not ray.is_initialized():
+        exposure.refuse(exposure.ray(settings))
         ray.init(
             address=settings.ray_address or "local",
             namespace=NAMESPACE,

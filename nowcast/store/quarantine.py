@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from nowcast.core.redaction import shown
 from nowcast.core.timeline import isoformat
 
 RECORDS = "[0-9a-f]" * 64 + ".json"
 LONGEST_NAME = 150
 """Characters of a file's name that its copy keeps, from the end."""
+
+ODD = re.compile(r"[^A-Za-z0-9._-]")
+"""What a copy's name has "_" for: it may end a line, command a terminal, or be too long in bytes."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,9 @@ class Refusal:
 
 def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime) -> Refusal:
     """Copy the file and write the record; the record is there only when the copy is whole."""
-    refusal = Refusal(path.name, file_id.hex(), reason, isoformat(now))
+    refusal = Refusal(shown(path.name), file_id.hex(), shown(reason), isoformat(now))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{refusal.file_id[:16]}_{path.name[-LONGEST_NAME:]}", path.read_bytes())
+    _write(folder / f"{refusal.file_id[:16]}_{ODD.sub('_', path.name)[-LONGEST_NAME:]}", path.read_bytes())
     _write(_record(folder, file_id), json.dumps(asdict(refusal), indent=2).encode())
     return refusal
 

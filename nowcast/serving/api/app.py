@@ -28,6 +28,7 @@ from nowcast.serving.api.answers import PREFIX, SHOWN
 from nowcast.serving.api.deadline import Deadline
 from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
+from nowcast.serving.api.token import Token
 
 ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
 PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
@@ -54,8 +55,11 @@ async def limited(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def create_app(stores: Stores) -> FastAPI:
-    """The service over these stores; it writes nothing and needs neither Ray nor Prefect."""
+def create_app(stores: Stores, token: str | None = None) -> FastAPI:
+    """The service over these stores; it writes nothing and needs neither Ray nor Prefect.
+
+    With a token, all but `/ready` is for those who show it.
+    """
     app = FastAPI(
         title="nowcast",
         version=nowcast.__version__,
@@ -68,9 +72,15 @@ def create_app(stores: Stores) -> FastAPI:
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
     app.state.shelf = Shelf()
+    if token is not None:
+        app.add_middleware(Token, token=token)
     exposed = [PREFIX + name.replace("_", "-").title() for name in SHOWN]
     app.add_middleware(
-        CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=[*exposed, "ETag"]
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["Authorization"],
+        expose_headers=[*exposed, "ETag"],
     )
     app.add_middleware(
         GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3, exclude_content_types=ZIPPED_ALREADY

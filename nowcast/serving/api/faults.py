@@ -11,10 +11,12 @@ from icechunk import IcechunkError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from nowcast.core.redaction import redacted
 from nowcast.edr.cells import Outside, TooMany
 from nowcast.edr.times import NoSuchTime
 from nowcast.serving.api.sequence import UnknownFrame
 from nowcast.serving.api.stores import UnknownRegion
+from nowcast.settings import secrets
 from nowcast.skill import NothingScored
 from nowcast.store.query import NoForecast
 from nowcast.store.repository import NoSuchSnapshot, StoreNotFound
@@ -54,6 +56,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"description": what, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
     for code, what in {
+        401: "The service asks for a token, and none or another was given",
         400: "The question cannot be answered: outside the grid, no such lead, an empty box",
         404: "No such region, nowcast, tile or key",
         413: "The answer would be larger than the service gives",
@@ -66,7 +69,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 def problem(status: int, detail: str) -> Response:
     """One refusal."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail[:LONGEST_DETAIL])
+    said = redacted(detail, secrets())[:LONGEST_DETAIL]
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=said)
     return Response(orjson.dumps(body.model_dump()), status, media_type="application/problem+json")
 
 
