@@ -1,4 +1,4 @@
-"""Files that are made to harm: to fill the memory, to read other files, to run code. Each is refused in so many words."""
+"""Files that are made to harm: to fill the memory, to read other files, to run code. Each is refused with a reason."""
 
 import bz2
 import gzip
@@ -90,6 +90,13 @@ class TestBombs:
         np.lib.format.write_array_header_1_0(header, {"descr": "<i2", "fortran_order": False, "shape": shape})
         path = npz(tmp_path, header.getvalue(), dates(1))
         assert f"1 dates for data {shape}" in refused(path)
+
+    @pytest.mark.parametrize("shape", ["(1,)}          (", "(1, \x00", "9" * 5000])
+    def test_meteonet_headers_that_are_no_python(self, tmp_path: Path, shape: str) -> None:
+        """numpy reads them with Python's own tokenizer, which has errors of its own."""
+        header = f"{{'descr': '<i2', 'fortran_order': False, 'shape': {shape}".ljust(118) + "\n"
+        data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+        assert refused(npz(tmp_path, data, dates(1))).startswith("damaged meteonet file: ")
 
     def test_meteonet_data_longer_than_they_say(self, tmp_path: Path) -> None:
         data = io.BytesIO()
@@ -260,8 +267,8 @@ class TestPickles:
         b"\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K\x01\x85"
         b"cnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87R" + STATE % b"\x00" + b"\x89C\x08AAAAAAAAtb."
     )
-    """An object array whose dtype claims to hold no objects, and whose one pointer is 0x4141414141414141: an unpickler that
-    knows numpy's array and dtype and nothing else makes it, and dies when it is looked at."""
+    """An object array whose dtype claims to hold no objects, and whose one pointer is 0x4141414141414141: an unpickler
+    that knows numpy's array and dtype and nothing else makes it, and dies when it is looked at."""
 
     def test_forged_pointers_are_no_dates(self) -> None:
         with pytest.raises(ValueError, match=r"0 dates for \(1,\)"):
