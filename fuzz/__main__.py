@@ -1,4 +1,5 @@
-"""`python -m fuzz`: damage small real files of every format and judge what becomes of them; writes reports/fuzz.json.
+"""`python -m fuzz`: damage small real files of every format and judge what becomes of them; writes reports/fuzz.json,
+and with `--table` puts its counts into docs/guarantees.md.
 
 Each format is judged in a process of its own, whose death would be counted. What is done is kept in the work folder, so
 that a run that was stopped goes on.
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 from fuzz import campaign
-from fuzz.report import report
+from fuzz.report import report, write
 from fuzz.specimens import specimens
 from nowcast.settings import Settings
 
@@ -27,8 +28,12 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--work", type=Path, default=Path("out/fuzz"), help="where what is done is kept")
     options.add_argument("--report", type=Path, default=REPORT)
+    options.add_argument("--table", action="store_true", help="only write the table in docs/guarantees.md")
     options.add_argument("--only", help="judge this format here; used by the command itself")
     chosen = options.parse_args()
+    if chosen.table:
+        write(json.loads(chosen.report.read_text()))
+        return 0
     made = specimens(Settings().radar_dir)
     chosen.work.mkdir(parents=True, exist_ok=True)
     if chosen.only:

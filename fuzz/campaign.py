@@ -29,7 +29,7 @@ class Tally:
 
 
 def load(path: Path, seed: int) -> Tally:
-    """What is done, if it was done with this seed; one that died of an input has the death counted and goes on after."""
+    """What is done, if it was done with this seed."""
     if not path.exists():
         return Tally(seed)
     tally = Tally(**json.loads(path.read_text()))

@@ -40,7 +40,7 @@ class Case:
 
 
 def case_of(specimen: Path) -> Case:
-    """What the archive of an undamaged file asks for. Files of the day and of the days after may come, at any minute."""
+    """What the archive of an undamaged file asks for: its grid, and whole minutes from its day on."""
     scans = decode(specimen, LIMITS)
     start = scans[0].nominal_time.replace(hour=0, minute=0, second=0, microsecond=0)
     return Case(scans[0].grid, Timeline(start, timedelta(minutes=1)), datetime.now(UTC))

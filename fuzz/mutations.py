@@ -1,4 +1,4 @@
-"""How specimens are damaged: as bytes, as text, by the structure of their format. The dice decide, so a seed repeats."""
+"""How specimens are damaged: as bytes, as text, by the structure of their format. The same seed does the same."""
 
 import bz2
 import gzip
@@ -14,7 +14,21 @@ from fuzz.specimens import grib_message, grib_sections, members, right_checksums
 
 HEAD = 400
 """Bytes at the start where most formats have their header."""
-NUMBERS = (b"0", b"-1", b"1", b"255", b"65536", b"4294967295", b"9" * 11, b"nan", b"inf", b"-inf", b"1e308", b"0.0", b"")
+NUMBERS = (
+    b"0",
+    b"-1",
+    b"1",
+    b"255",
+    b"65536",
+    b"4294967295",
+    b"9" * 11,
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"1e308",
+    b"0.0",
+    b"",
+)
 WHOLE = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 64, 63, 65)
 
 Mutation = Callable[[bytes, Random], bytes]

@@ -168,9 +168,7 @@ def right_checksums(image: bytearray) -> None:
         (length,) = struct.unpack_from(">I", image, at)
         if at + 12 + length > len(image):
             return
-        image[at + 8 + length : at + 12 + length] = struct.pack(
-            ">I", zlib.crc32(image[at + 4 : at + 8 + length])
-        )
+        image[at + 8 + length : at + 12 + length] = struct.pack(">I", zlib.crc32(image[at + 4 : at + 8 + length]))
         at += 12 + length
 
 

@@ -1,6 +1,8 @@
 """Decoding in a child: what kills it costs one file, and good files come back as they would without it."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -198,6 +200,32 @@ def test_a_child_has_no_environment_and_writes_nothing(
 
 def test_a_child_has_no_plug_ins_and_no_driver_that_follows_names(file: Callable[[str], Path]) -> None:
     assert answer(file("drivers")) == "[] 0"
+
+
+def test_a_child_has_loaded_no_engine(file: Callable[[str], Path]) -> None:
+    assert answer(file("engines")) == "[]"
+
+
+def test_a_child_goes_when_its_parent_is_killed() -> None:
+    """The parent prints its child's number and dies without a word."""
+    source = """
+import os
+from nowcast.sources import sandbox
+print(sandbox.start(sandbox.Limits()).child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    status, deadline = Path(f"/proc/{int(done.stdout)}/status"), time.monotonic() + 20
+    while _lives(status) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(status)
+
+
+def _lives(status: Path) -> bool:
+    try:
+        return "\nState:\tZ" not in status.read_text()
+    except OSError:
+        return False
 
 
 def test_a_file_that_cannot_be_read_is_not_bad(tmp_path: Path) -> None:
