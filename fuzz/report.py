@@ -82,6 +82,7 @@ def table(found: Mapping[str, Any]) -> str:
     totals = found["totals"]
     sentence = (
         f"Upper limits, 95 %, per file damaged so: the parent dies {totals['parent_deaths_at_most']:.2g}, "
-        f"a scan on a wrong grid is accepted {totals['wrong_grid_at_most']:.2g} ({found['machine']}, shared with other work)."
+        f"a scan on a wrong grid is accepted {totals['wrong_grid_at_most']:.2g} "
+        f"({found['machine']}, shared with other work)."
     )
     return "\n".join([*rows, "", sentence])

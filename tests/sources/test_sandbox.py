@@ -124,7 +124,7 @@ def test_a_reader_that_ends_the_process(file: Callable[[str], Path]) -> None:
 
 def test_a_reader_that_never_stops_giving_scans(file: Callable[[str], Path]) -> None:
     """An 8 x 8 scan is 256 bytes: 64 of them fit into 16 KiB."""
-    assert refused(file("flood"), replace(LIMITS, output=1 << 14)) == "decodes to more than 0.015625 MiB"
+    assert refused(file("flood"), replace(LIMITS, output=1 << 14)) == "decodes to more than 0.015625 MiB or 4096 scans"
 
 
 def test_more_scans_than_any_file_has(file: Callable[[str], Path]) -> None:
@@ -251,7 +251,7 @@ def test_settings_have_the_same_defaults() -> None:
 def test_settings_reach_the_decoder(tmp_path: Path) -> None:
     where = intake(Region(name="here"), Settings(store=str(tmp_path / "store"), decode_output_mib=1))
     result = ingest(where, composite(tmp_path / "large.h5", 600), NOW)
-    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "decodes to more than 1 MiB")
+    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "decodes to more than 1 MiB or 4096 scans")
 
 
 def test_ingest_quarantines_what_kills_its_decoder_and_goes_on(
