@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean node histories histories
+.PHONY: help install demo test check slow peer bench clean node histories faults crash fuzz
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -33,9 +33,6 @@ demo: install
 test: install check node
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
 
-histories: install
-	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(VENV)/bin/python tests/stateful/run.py
-
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
 
@@ -54,6 +51,11 @@ peer: install
 
 bench: peer
 	set -e; for script in benchmarks/[a-z]*.py; do $(VENV)/bin/python $$script; done
+
+# Some 10^5 damaged files through the decoders; writes reports/fuzz.json and the table in docs/guarantees.md.
+fuzz: install
+	OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore $(VENV)/bin/python -m fuzz
+	$(VENV)/bin/python -m fuzz --table
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,7 @@ A file is `DEADLY what argument`.
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -95,6 +96,7 @@ DEEDS: dict[str, Callable[[str], object]] = {
     "write": write,
     "environment": lambda _: sorted(os.environ),
     "drivers": drivers,
+    "engines": lambda _: sorted({"torch", "ray", "prefect", "zarr", "pydantic"} & set(sys.modules)),
     "flood": lambda _: "first",
 }
 

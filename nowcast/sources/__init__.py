@@ -1,6 +1,7 @@
 """File formats. Vendor words stop here: every reader turns a file's content into Scans."""
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -60,6 +61,7 @@ DAMAGE = (
     RuntimeError,
     SyntaxError,
     UnicodeError,
+    tokenize.TokenError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,

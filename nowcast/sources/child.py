@@ -4,6 +4,7 @@ It gets no environment, can write no file, and dies of what costs too much. Its 
 """
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -29,6 +30,7 @@ def main() -> None:
     for name in json.loads(modules_json):
         import_module(name)
     _confine(limits)
+    _fall_silent()
     wire.send(channel, {"ready": True})
     while (order := wire.receive(channel)) is not None:
         _start_clocks(limits)
@@ -42,6 +44,13 @@ def _confine(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+
+
+def _fall_silent() -> None:
+    """What libraries print on damaged files goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
 
 
 def _start_clocks(limits: Limits) -> None:

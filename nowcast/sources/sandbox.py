@@ -21,9 +21,10 @@ from time import monotonic
 
 from nowcast.core.scan import Scan
 from nowcast.sources import wire
-from nowcast.sources.limits import MIB, Limits
+from nowcast.sources.limits import MAX_SCANS, MIB, Limits
 from nowcast.sources.payload import BadScan
 
+USUAL = Limits()
 FILES_EACH = 256
 IDLE = 2
 """Children kept for the next file."""
@@ -70,32 +71,34 @@ class Decoder:
         """All scans of a file. BadScan when it is bad, OSError when it cannot be read, _Lost when the child is."""
         self.in_step, self.files, deadline = False, self.files + 1, monotonic() + self.limits.wall_s
         try:
-            return self._answer(path, deadline)
+            scans, end = self._answer(path, deadline)
+            error = _error(path, end, scans)
         except TimeoutError:
             raise _Lost(f"decoding took more than {self.limits.wall_s:g} s") from None
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            if isinstance(error, BadScan):
-                raise
-            raise _Lost(f"decoder sent what is no scan: {error}") from error
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as nonsense:
+            raise _Lost(f"decoder sent what is no scan: {nonsense}") from nonsense
+        self.in_step = True
+        if error:
+            raise error
+        return scans
 
-    def _answer(self, path: Path, deadline: float) -> list[Scan]:
+    def _answer(self, path: Path, deadline: float) -> tuple[list[Scan], wire.Message]:
+        """The scans, and the message after the last."""
         scans: list[Scan] = []
         room = self.limits.output
         if not self._order(path):
             raise self._death()
         while (message := wire.receive(self.channel, deadline)) is not None:
-            if "scan" in message:
-                grid = wire.grid_of(message["scan"])
-                room -= 4 * grid.height * grid.width
-                if room < 0:
-                    raise _Lost(f"decodes to more than {self.limits.output / MIB:g} MiB")
-                scan = wire.receive_scan(self.channel, message["scan"], grid, deadline)
-                if scan is None:
-                    break
-                scans.append(scan)
-                continue
-            self.in_step = True
-            return _ended(path, message, scans)
+            if "scan" not in message:
+                return scans, message
+            grid = wire.grid_of(message["scan"])
+            room -= 4 * grid.height * grid.width
+            if room < 0 or len(scans) == MAX_SCANS:
+                raise _Lost(f"decodes to more than {self.limits.output / MIB:g} MiB or {MAX_SCANS} scans")
+            scan = wire.receive_scan(self.channel, message["scan"], grid, deadline)
+            if scan is None:
+                break
+            scans.append(scan)
         raise self._death()
 
     def _order(self, path: Path) -> bool:
@@ -125,16 +128,14 @@ class Decoder:
         self.child.wait()
 
 
-def _ended(path: Path, message: wire.Message, scans: list[Scan]) -> list[Scan]:
-    """The scans, or the error that the child met."""
-    if "refused" in message:
-        raise BadScan(path.name, str(message["refused"]))
-    if "unreadable" in message:
-        number, text = message["unreadable"]
-        raise OSError(int(number), str(text), str(path))
-    if not scans:
-        raise BadScan(path.name, "file holds no scan")
-    return scans
+def _error(path: Path, end: wire.Message, scans: list[Scan]) -> BadScan | OSError | None:
+    """What the child met, by its last message."""
+    if "refused" in end:
+        return BadScan(path.name, str(end["refused"]))
+    if "unreadable" in end:
+        number, text = end["unreadable"]
+        return OSError(int(number), str(text), str(path))
+    return None if scans else BadScan(path.name, "file holds no scan")
 
 
 _Key = tuple[Limits, tuple[str, ...]]
@@ -142,7 +143,7 @@ _idle: dict[_Key, list[Decoder]] = {}
 _lock = threading.Lock()
 
 
-def decode(path: Path, limits: Limits = Limits(), modules: tuple[str, ...] = ()) -> list[Scan]:  # noqa: B008
+def decode(path: Path, limits: Limits = USUAL, modules: tuple[str, ...] = ()) -> list[Scan]:
     """All scans of a file in time order, decoded by a child within limits. `modules` are imported there first, and may
     add formats.
 

@@ -91,6 +91,13 @@ class TestBombs:
         path = npz(tmp_path, header.getvalue(), dates(1))
         assert f"1 dates for data {shape}" in refused(path)
 
+    @pytest.mark.parametrize("shape", ["(1,)}          (", "(1, \x00", "9" * 5000])
+    def test_meteonet_headers_that_are_no_python(self, tmp_path: Path, shape: str) -> None:
+        """numpy reads them with Python's own tokenizer, which has errors of its own."""
+        header = f"{{'descr': '<i2', 'fortran_order': False, 'shape': {shape}".ljust(118) + "\n"
+        data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+        assert refused(npz(tmp_path, data, dates(1))).startswith("damaged meteonet file: ")
+
     def test_meteonet_data_longer_than_they_say(self, tmp_path: Path) -> None:
         data = io.BytesIO()
         np.save(data, np.full((1, 565, 784), -1, np.int16))

@@ -1,6 +1,8 @@
 """Decoding in a child: what kills it costs one file, and good files come back as they would without it."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +124,7 @@ def test_a_reader_that_ends_the_process(file: Callable[[str], Path]) -> None:
 
 def test_a_reader_that_never_stops_giving_scans(file: Callable[[str], Path]) -> None:
     """An 8 x 8 scan is 256 bytes: 64 of them fit into 16 KiB."""
-    assert refused(file("flood"), replace(LIMITS, output=1 << 14)) == "decodes to more than 0.015625 MiB"
+    assert refused(file("flood"), replace(LIMITS, output=1 << 14)) == "decodes to more than 0.015625 MiB or 4096 scans"
 
 
 def test_more_scans_than_any_file_has(file: Callable[[str], Path]) -> None:
@@ -200,6 +202,32 @@ def test_a_child_has_no_plug_ins_and_no_driver_that_follows_names(file: Callable
     assert answer(file("drivers")) == "[] 0"
 
 
+def test_a_child_has_loaded_no_engine(file: Callable[[str], Path]) -> None:
+    assert answer(file("engines")) == "[]"
+
+
+def test_a_child_goes_when_its_parent_is_killed() -> None:
+    """The parent prints its child's number and dies without a word."""
+    source = """
+import os
+from nowcast.sources import sandbox
+print(sandbox.start(sandbox.Limits()).child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    status, deadline = Path(f"/proc/{int(done.stdout)}/status"), time.monotonic() + 20
+    while _lives(status) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(status)
+
+
+def _lives(status: Path) -> bool:
+    try:
+        return "\nState:\tZ" not in status.read_text()
+    except OSError:
+        return False
+
+
 def test_a_file_that_cannot_be_read_is_not_bad(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="gone.h5"):
         decode(tmp_path / "gone.h5")
@@ -223,7 +251,7 @@ def test_settings_have_the_same_defaults() -> None:
 def test_settings_reach_the_decoder(tmp_path: Path) -> None:
     where = intake(Region(name="here"), Settings(store=str(tmp_path / "store"), decode_output_mib=1))
     result = ingest(where, composite(tmp_path / "large.h5", 600), NOW)
-    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "decodes to more than 1 MiB")
+    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "decodes to more than 1 MiB or 4096 scans")
 
 
 def test_ingest_quarantines_what_kills_its_decoder_and_goes_on(

@@ -1,10 +1,11 @@
 """A child that was taken over by a file says anything: its parent makes a sane scan of it or refuses the file."""
 
+import errno
 import json
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from nowcast.core.grid import Grid
 from nowcast.core.rain import ZR
 from nowcast.core.scan import Scan
-from nowcast.sources import wire
+from nowcast.sources import BadScan, wire
 from nowcast.sources.limits import Limits
 from nowcast.sources.sandbox import Decoder, _Lost
 
@@ -35,8 +36,6 @@ FIELDS = {
     "interval_s": None,
 }
 PIXELS = VALUES.tobytes()
-
-Say = Callable[[bytes], None]
 
 
 @pytest.fixture
@@ -80,6 +79,8 @@ def test_a_scan_comes_back_as_it_was(talk: tuple[Decoder, socket.socket]) -> Non
         ({"zr": [float("nan"), 1.6]}, "must be positive and finite"),
         ({"zr": [1]}, "missing"),
         ({"interval_s": "long"}, "could not convert"),
+        ({"interval_s": 1e300}, "days|convert"),
+        ({"grid": GRID.to_json() | {"width": float("inf")}}, "infinity"),
         ({"source": ["a"]}, "is no text"),
     ],
 )
@@ -115,6 +116,22 @@ def test_infinite_values_are_not_covered(talk: tuple[Decoder, socket.socket]) ->
     decoder, child = talk
     child.sendall(framed({"scan": FIELDS}) + np.full((2, 3), np.inf, np.float32).tobytes())
     with pytest.raises(_Lost, match="finite where covered"):
+        decoder.scans(Path("file"))
+
+
+def test_a_file_that_timed_out_where_it_lies_is_not_bad(talk: tuple[Decoder, socket.socket]) -> None:
+    """ETIMEDOUT of a network folder is no slow decoder."""
+    decoder, child = talk
+    wire.send(child, {"unreadable": [errno.ETIMEDOUT, "Connection timed out"]})
+    with pytest.raises(OSError, match="Connection timed out: 'file'"):
+        decoder.scans(Path("file"))
+    assert decoder.in_step
+
+
+def test_no_scan_and_no_reason(talk: tuple[Decoder, socket.socket]) -> None:
+    decoder, child = talk
+    wire.send(child, {"whole": True})
+    with pytest.raises(BadScan, match="file holds no scan"):
         decoder.scans(Path("file"))
 
 
