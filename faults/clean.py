@@ -1,4 +1,4 @@
-"""Replays in which nothing is wrong: which scans are refused or called stuck all the same, how many pixels are masked."""
+"""Replays in which nothing is wrong: which scans are refused or called stuck all the same, which pixels are masked."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""A feed of five minutes that was away for six hours: how long until there is a current forecast, and the whole archive."""
+"""A feed of five minutes that was away for six hours: how soon there is a current forecast, and the whole archive."""
 
 import shutil
 import time

@@ -16,6 +16,10 @@ PLACES = 200
 """Places that are tried for a fault that needs room where it is dry."""
 
 
+RAY = 2.0
+"""Degrees of the widest ray."""
+
+
 class NoRoom(ValueError):
     """The picture has no place for the fault; the message says what is lacking."""
 
@@ -60,7 +64,7 @@ def spikes(case: Case, dice: np.random.Generator) -> Scan:
 
 def ray(case: Case, dice: np.random.Generator) -> Scan:
     """A beam of 1 to 2 degrees and 1 to 20 mm/h."""
-    return _beam(case, dice, float(dice.uniform(1.0, 2.0)), float(10 ** dice.uniform(0.0, 1.3)))
+    return _beam(case, dice, float(dice.uniform(1.0, RAY)), float(10 ** dice.uniform(0.0, 1.3)))
 
 
 def sector(case: Case, dice: np.random.Generator) -> Scan:
@@ -125,22 +129,17 @@ def _beam(case: Case, dice: np.random.Generator, degrees: float, rate: float) ->
             (np.abs(turned) < 90) & (np.abs(np.sin(np.radians(turned))) * distance <= 0.7)
         )
         inside &= scan.coverage & (distance * km >= 5)
-        if _is_seen(inside & dry, km, rate):
+        if _is_seen(inside & dry, km, degrees, rate):
             return drawn(scan, np.where(inside, np.maximum(np.nan_to_num(scan.rain_rate), rate), scan.rain_rate))
     raise NoRoom("no dry place that a beam crosses")
 
 
-def _is_seen(dry: BoolField, km: float, rate: float) -> bool:
-    """Whether a beam's dry part is large enough for the rule: beyond an area, or a line of 50 km."""
-    area = dry.sum() * km**2
+def _is_seen(dry: BoolField, km: float, degrees: float, rate: float) -> bool:
+    """Whether a beam's dry part is large enough for the rule: beyond an area, or for a ray 50 km long."""
+    area, places = dry.sum() * km**2, np.argwhere(dry) * km
     if any(area > 1.05 * most for least, most in LIMITS if rate >= least):
         return True
-    places = np.argwhere(dry) * km
-    return (
-        len(places) > 0
-        and bool(np.hypot(*np.ptp(places, axis=0)) >= 50)
-        and area < 8 * np.hypot(*np.ptp(places, axis=0))
-    )
+    return degrees <= RAY and len(places) > 0 and bool(np.hypot(*np.ptp(places, axis=0)) >= 50)
 
 
 def _require_rain(case: Case) -> None:

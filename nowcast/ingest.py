@@ -142,9 +142,9 @@ def _compare(archive: Archive, path: Path, scan: Scan) -> None:
 
 
 def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:
-    """Raise ImplausibleScan when name and content of a file are apart by another while than those of the file before it.
+    """Raise ImplausibleScan when the times in a file and in its name are apart otherwise than in the file before.
 
-    Names count only where the archive holds the file that comes before by name, which shows what this feed's names mean.
+    Names count only where the archive holds the file before, by name, which shows what this feed's names mean.
     """
     if (named := time_in_name(path.name)) is None:
         return

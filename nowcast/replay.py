@@ -45,7 +45,7 @@ def follow_locally(
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
     Scans first lead to their nowcasts and then to the scores of those before; scoring that fails is logged, and tried
-    again with the next scan. After an outage only the newest scan leads to a nowcast, before most of the others come in.
+    again with the next scan. After an outage the newest scan alone leads to a nowcast, before most others come in.
     """
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
     while not inflow.exhausted:

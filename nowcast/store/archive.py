@@ -187,7 +187,7 @@ def read_coverage(archive: Archive, slot: int) -> BoolField:
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
-    """Scan ids of the slots first .. last, both included, without reading any field; empty where nothing was observed."""
+    """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
     return _scan_ids(repository.read(archive.repository), first, last)
 
