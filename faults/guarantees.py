@@ -36,8 +36,8 @@ def table(found: dict[str, Any]) -> str:
 def _sentences(clean: dict[str, Any], back: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return [
         f"Without any fault {clean['false_alarms']} of {clean['scans']} real scans of {clean['events']} events were "
-        f"refused or called stuck (at most {clean['false_alarm_rate_at_most']:.2%}); on {clean['masked_scans']} some pixels "
-        f"were masked, {clean['lonely_pixels_masked']} of them lonely. In brackets: upper limits, 95 %.",
+        f"refused or called stuck (at most {clean['false_alarm_rate_at_most']:.2%}); on {clean['masked_scans']} some "
+        f"pixels were masked, {clean['lonely_pixels_masked']} of them lonely. In brackets: upper limits, 95 %.",
         "",
         f"Back after 6 h with {back['files']} files of five minutes on Finland's whole grid: a current forecast by the "
         f"shipped model after {back['seconds_to_current_forecast']:g} s, the archive whole after "

@@ -76,8 +76,7 @@ def _blocks(flags: BoolField, block: int) -> BoolField:
     rows, columns = (-side % block for side in flags.shape)
     padded = np.pad(flags, ((0, rows), (0, columns)), constant_values=True)
     height, width = padded.shape
-    joined: BoolField = padded.reshape(height // block, block, width // block, block).any(axis=(1, 3))
-    return joined
+    return np.asarray(padded.reshape(height // block, block, width // block, block).any(axis=(1, 3)))
 
 
 def _spread(flags: BoolField, reach: int) -> BoolField:

@@ -49,7 +49,9 @@ def test_a_few_pixels_tell_no_unit() -> None:
 
 
 def test_metres_for_millimetres_leave_no_rain() -> None:
-    assert refused(shower(2, 50), shower(0.002, 50)) == "rain of 1 mm/h vanishes on 2500 km2 within 0:05:00"
+    assert refused(shower(2, 50), shower(0.002, 50)) == "rain rates are 0.001 times those before: another unit?"
+    rounded = np.float32(0.01) * np.round(shower(0.002, 50) / np.float32(0.01))
+    assert refused(shower(2, 50), rounded) == "rain of 1 mm/h vanishes on 2500 km2 within 0:05:00"
 
 
 def test_dry_at_once_is_refused_even_after_drizzle() -> None:
