@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean faults node
+.PHONY: help install demo test check slow peer bench clean faults node histories
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -33,8 +33,15 @@ demo: install
 test: install check node
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
 
+histories: install
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(VENV)/bin/python tests/stateful/run.py
+
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
+
+# 2,000 histories of whatever can happen; counts and failing seeds in reports/histories.json.
+histories: install
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(VENV)/bin/python tests/stateful/run.py
 
 check: install
 	$(VENV)/bin/ruff check .

@@ -2,31 +2,38 @@
 
 import asyncio
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from prefect import flow
 
-from flows.steps import ingest_file, issue_nowcasts, score_nowcasts
+from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, sending_alerts
 from nowcast.ingest import Ingested, Outcome
 from nowcast.replay import Progress, new_times, tell
 from nowcast.serving.actor import connect
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Directory, Feed
 from nowcast.sources.inflow import Inflow, is_backlog
-from nowcast.watch import send
 
 log = structlog.get_logger()
 
 
 @flow(name="follow", validate_parameters=False)
 async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress | None = None) -> int:
-    """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued."""
-    inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
+    """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued.
+
+    Alerts are sent beside, so that no nowcast waits for a receiver.
+    """
+    feed = feed or Directory(settings.feed(region), region.pattern)
     connect(settings)
-    count = len(await issue_nowcasts(region, settings))
+    async with sending_alerts(region, settings):
+        return await _follow(region, settings, feed, progress)
+
+
+async def _follow(region: Region, settings: Settings, feed: Feed, progress: Progress | None) -> int:
+    inflow, count = Inflow(feed), len(await issue_nowcasts(region, settings))
     await _score(region, settings, ())
     while not inflow.exhausted:
         paths = inflow.poll()
@@ -39,7 +46,6 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
         if times := new_times(taken):
             await _score(region, settings, times)
         if not paths:
-            await asyncio.to_thread(send, region, settings, datetime.now(UTC))
             await asyncio.sleep(region.poll_s)
     return count
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +16,10 @@ from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
 from nowcast.quality_change import MEMORY, check_change
 from nowcast.settings import USUAL_CADENCE, Region, Settings
-from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
+from nowcast.sources.limits import MIB, Limits
 from nowcast.sources.payload import BadScan
+from nowcast.sources.sandbox import decode
 from nowcast.store import repository
 from nowcast.store.archive import (
     Archive,
@@ -59,11 +60,12 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Intake:
-    """Where a region's files go."""
+    """Where a region's files go, and what decoding one may cost."""
 
     region: Region
     location: Location
     quarantine: Path
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def archive_location(self) -> Location:
@@ -73,13 +75,15 @@ class Intake:
 
 def intake(region: Region, settings: Settings) -> Intake:
     """Where a region's files go under these settings."""
-    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name))
+    memory, output = settings.decode_memory_mib * MIB, settings.decode_output_mib * MIB
+    limits = Limits(settings.decode_s, settings.decode_cpu_s, memory, output)
+    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name), limits)
 
 
 def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     """Take one file in; doing it again, or after a kill at any point, changes nothing more.
 
-    Raises OSError when the file cannot be read now; that may be tried again.
+    Raises OSError when the file cannot be read, or no process be started to decode it, now; that may be tried again.
     """
     result = _ingest(where, path, now)
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
@@ -93,7 +97,7 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     try:
-        scans, remarks, source_grid = _read(where.region, path, now)
+        scans, remarks, source_grid = _read(where, path, now)
         archive = _archive(where, path, scans, source_grid)
         (archive.source_grid or source_grid).require(source_grid)
         if len(scans) == 1:
@@ -116,13 +120,13 @@ def _is_known(where: Intake, file_id: bytes) -> bool:
     return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
-def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
+def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
     """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
-    checked = [check(scan, now) for scan in decode(path)]
+    checked = [check(scan, now) for scan in decode(path, where.limits)]
     scans = [one.scan for one in checked]
     whole = scans[0].grid
-    if region.box is not None:
-        box = region.box
+    if where.region.box is not None:
+        box = where.region.box
         windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
         scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
     return scans, [reason for one in checked for reason in one.reasons], whole

@@ -44,8 +44,9 @@ def follow_locally(
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
-    Scans first lead to their nowcasts and then to the scores of those before; scoring that fails is logged, and tried
+    Scans first lead to their nowcasts, then to the scores of those before; scoring that fails is logged, and tried
     again with the next scan. After an outage the newest scan alone leads to a nowcast, before most others come in.
+    Alerts that wait are sent when no scan does, and at the end.
     """
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
     while not inflow.exhausted:
@@ -59,6 +60,7 @@ def follow_locally(
         if not paths:
             send(region, settings, datetime.now(UTC))
             idle()
+    send(region, settings, datetime.now(UTC))
 
 
 def tell(progress: Progress, taken: Sequence[Ingested], made: list[str]) -> None:

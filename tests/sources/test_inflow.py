@@ -55,7 +55,7 @@ def test_of_a_backlog_the_newest_come_first_then_the_rest_from_the_newest_back()
     rest = [inflow.poll() for _ in range(5)]
     assert not any(is_backlog(paths) for paths in rest)
     assert numbers(rest[0]) == list(range(59, 47, -1))
-    assert numbers(sum(rest, [])) == list(range(59, 0, -1))
+    assert [number for paths in rest for number in numbers(paths)] == list(range(59, 0, -1))
     assert inflow.poll() == []
 
 
