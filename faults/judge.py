@@ -14,7 +14,7 @@ from nowcast.store.archive import Archive, read_coverage, read_slots, scan_ids
 
 CLOSE_MM_H, CLOSE_SHARE, CLOSE_PIXELS = 0.5, 0.3, 0.01
 """Nowcasts are close when all but this part of the pixels differ by less than so many mm/h or this share, and no more
-have a forecast in one and none in the other."""
+have a forecast in one and none in the other, beside as many as were masked."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,22 @@ def _unexpected(case: Case, kind: Kind, played: Play, expected: Expected) -> lis
     for time in made.keys() & wanted.keys():
         mine, clean = made[time].rain_rate, wanted[time].rain_rate
         if kind.or_close and expected is CLEAN:
-            wrong += [f"{time:%H:%M}: {why}" for why in _apart(mine, clean)]
+            masked = np.mean(wanted[time].radar_coverage != made[time].radar_coverage)
+            wrong += [f"{time:%H:%M}: {why}" for why in _apart(mine, clean, float(masked))]
         elif not np.array_equal(mine, clean, equal_nan=True):
             wrong.append(f"nowcast from {time:%H:%M} is not that of the clean replay")
     return wrong
 
 
-def _apart(mine: np.ndarray, clean: np.ndarray) -> list[str]:
-    """How two nowcasts are not close."""
+def _apart(mine: np.ndarray, clean: np.ndarray, masked: float) -> list[str]:
+    """How two nowcasts are not close, `masked` being the share of the pixels that were observed in one replay only."""
     one, other = np.isfinite(mine), np.isfinite(clean)
     known = one & other
     difference, size = np.abs(mine[known] - clean[known]), np.maximum(mine[known], clean[known])
     far = np.mean((difference > CLOSE_MM_H) & (difference > CLOSE_SHARE * size)) if known.any() else 1.0
     lost = float(np.mean(one != other))
     found = [f"{far:.1%} of the pixels differ from the clean replay"] if far > CLOSE_PIXELS else []
-    return found + ([f"{lost:.1%} have a forecast in one replay only"] if lost > CLOSE_PIXELS else [])
+    return found + ([f"{lost:.1%} have a forecast in one replay only"] if lost > CLOSE_PIXELS + masked else [])
 
 
 def _faults(played: Play, nowcast: Nowcast) -> list[str]:

@@ -182,7 +182,9 @@ KINDS: dict[str, Kind] = {
     "missing scan": Kind(missing, "no coverage at its time, no nowcast from it", "", WITHOUT),
     "clutter": Kind(_picture(pictures.clutter), "quarantined", "quarantined rain of .* appears", WITHOUT),
     "spikes": Kind(_picture(pictures.spikes), "masked; the rest is used", "stored .*masked", CLEAN, True),
-    "interference, ray": Kind(_picture(pictures.ray), "quarantined", "quarantined rain .*appears", WITHOUT),
+    "interference, ray": Kind(
+        _picture(pictures.ray), "masked; quarantined if it is large", "line masked|quarantined rain", WITHOUT, True
+    ),
     "interference, sector": Kind(_picture(pictures.sector), "quarantined", "quarantined rain ", WITHOUT),
     "changed grid": Kind(_picture(pictures.other_grid), "quarantined", "quarantined (shape|extent|crs)", WITHOUT),
     "dBZ given as mm/h": Kind(_picture(pictures.decibels), "quarantined", "quarantined", WITHOUT),

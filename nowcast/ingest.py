@@ -101,7 +101,8 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
         archive = _archive(where, path, scans, source_grid)
         (archive.source_grid or source_grid).require(source_grid)
         if len(scans) == 1:
-            _compare(archive, path, scans[0])
+            scans, more = _compared(archive, path, scans[0])
+            remarks += more
         placements = append(archive, scans, file_id, now)
     except BadScan as error:
         return _refused(where, path, file_id, error.reason, now)
@@ -132,17 +133,23 @@ def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[st
     return scans, [reason for one in checked for reason in one.reasons], whole
 
 
-def _compare(archive: Archive, path: Path, scan: Scan) -> None:
-    """Raise ImplausibleScan when a scan cannot follow the one before it, or is of another time than its name says."""
+def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], list[str]]:
+    """The scan without what cannot follow the one before it, and what was noticed.
+
+    ImplausibleScan when all of it cannot, or when it is of another time than its name says.
+    """
     archive.grid.require(scan.grid)
     slot, cadence = archive.timeline.slot(scan.nominal_time), archive.timeline.cadence
     _require_named_time(archive, path, scan.nominal_time)
     observed = read_slots(archive).observed
     earlier = observed[(observed < slot) & (observed >= slot - max(1, MEMORY // cadence))]
-    if len(earlier):
-        before, elapsed = int(earlier[-1]), (slot - int(earlier[-1])) * cadence
-        rain_rate = read_frames(archive, before, before).rain_rate[0]
-        check_change(rain_rate, scan.rain_rate, elapsed, archive.grid.spacing_km)
+    if not len(earlier):
+        return [scan], []
+    before, elapsed = int(earlier[-1]), (slot - int(earlier[-1])) * cadence
+    rain_rate = read_frames(archive, before, before).rain_rate[0]
+    ray = check_change(rain_rate, scan.rain_rate, elapsed, archive.grid.spacing_km)
+    count = int(ray.sum())
+    return ([scan.masked(ray)], [f"{count} pixels along a line masked"]) if count else ([scan], [])
 
 
 def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:

@@ -27,16 +27,25 @@ is observed: on a continent more happens at once."""
 ALL = (WET, 1000.0)
 """What may vanish where no rain is left anywhere. The first rain after dry days may be wide, if it is weak."""
 
-FEWEST, FACTOR = 500, 3.0
-"""Pixels with some rain twice in a row, and the factor by which their rate may change in the middle."""
+FEWEST, FACTOR = 500, 4.0
+"""Pixels that rain twice in a row, and the factor by which their rate may change in the middle."""
+
+WIDE, WIDE_PIXELS, SHRUNK = 0.1, 5000, 0.2
+"""Rain on such a share of the view, and so many pixels, does not shrink to less than this part of its area."""
 
 LINE_FROM, LINE_KM, LINE_WIDTH_KM, LINE_SHARE, LINE_STEP = 0.5, 40.0, 8.0, 0.8, 1.5
 """Rain of so many mm/h that appears is a ray, not rain, if this share of it lies in a straight strip of such length and
 width, looked for every LINE_STEP degrees."""
 
+PART_KM, FILLED, BEYOND_KM = 4.0, 0.5, 20.0
+"""Of the parts of a strip so many hold some. It goes on for a while at its ends, where rain was too near to tell."""
 
-def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spacing_km: float) -> None:
-    """Raise ImplausibleScan when rain rates [mm h-1] (y, x) cannot follow those before; NaN is not observed."""
+
+def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spacing_km: float) -> BoolField:
+    """The pixels that a ray has made wet, to be masked; ImplausibleScan when the whole scan is not to be believed.
+
+    Rain rates [mm h-1] are (y, x) and NaN where not observed.
+    """
     _require_same_unit(before, after)
     reach, area = ceil(FASTEST_KM * (elapsed / timedelta(hours=1)) / spacing_km) + 1, spacing_km**2
     came, went = far_from(after, before, reach), far_from(before, after, reach)
@@ -46,17 +55,24 @@ def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spac
         for least, most in limits:
             if (size := np.count_nonzero(where & (field >= least)) * area) > max(most, allowed):
                 raise ImplausibleScan(f"rain of {least:g} mm/h {what} on {size:.0f} km2 within {elapsed}")
-    if length := _line(came & (after >= LINE_FROM), spacing_km):
-        raise ImplausibleScan(f"rain appears along a line of {length:.0f} km within {elapsed}")
+    _require_wide(before, after)
+    return _strip(came & (after >= LINE_FROM), spacing_km) & (after >= WET) & ~(before >= WET)
 
 
 def _require_same_unit(before: FloatField, after: FloatField) -> None:
-    both = (before > 0) & (after > 0) & (np.fmax(before, after) >= WET)
+    both = (before >= WET) & (after >= WET)
     if np.count_nonzero(both) < FEWEST:
         return
     factor = float(np.median(after[both] / before[both]))
     if not 1 / FACTOR <= factor <= FACTOR:
         raise ImplausibleScan(f"rain rates are {factor:.3g} times those before: another unit?")
+
+
+def _require_wide(before: FloatField, after: FloatField) -> None:
+    seen = np.isfinite(before) & np.isfinite(after)
+    was, now = (np.count_nonzero(field[seen] >= WET) for field in (before, after))
+    if was >= max(WIDE_PIXELS, WIDE * np.count_nonzero(seen)) and now < SHRUNK * was:
+        raise ImplausibleScan(f"rain on {now} pixels, {was} before: another unit?")
 
 
 def far_from(field: FloatField, other: FloatField, reach: int) -> BoolField:
@@ -89,19 +105,31 @@ def _spread(flags: BoolField, reach: int) -> BoolField:
     return spread
 
 
-def _line(flags: BoolField, spacing_km: float) -> float:
-    """The length [km] of a straight narrow strip that most of the pixels lie in; 0 when there is none."""
-    places = np.argwhere(flags) * spacing_km
-    fewest = LINE_SHARE * len(places)
+def _strip(flags: BoolField, spacing_km: float) -> BoolField:
+    """The pixels of a straight narrow strip that most of those with the flag lie in and fill; none without one."""
+    places, nothing = np.argwhere(flags) * spacing_km, np.zeros(flags.shape, bool)
     if len(places) * spacing_km < LINE_KM:
-        return 0.0
+        return nothing
+    fullest, normal, edge = 0, np.zeros(2), 0.0
     for angle in np.radians(np.arange(0.0, 180.0, LINE_STEP)):
-        across = places @ np.array([np.cos(angle), np.sin(angle)])
-        ordered = np.sort(across)
-        inside = np.searchsorted(ordered, ordered + LINE_WIDTH_KM, "right") - np.arange(len(ordered))
-        edge = ordered[inside.argmax()]
-        if inside.max() >= fewest:
-            on = places[(across >= edge) & (across <= edge + LINE_WIDTH_KM)]
-            if (length := float(np.ptp(on @ np.array([-np.sin(angle), np.cos(angle)])))) >= LINE_KM:
-                return length
-    return 0.0
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        across = np.sort(places @ direction)
+        inside = np.searchsorted(across, across + LINE_WIDTH_KM, "right") - np.arange(len(across))
+        if inside.max() > fullest:
+            fullest, normal, edge = inside.max(), direction, across[inside.argmax()]
+    along = np.array([-normal[1], normal[0]])
+    across = places @ normal - edge
+    filled = places[(across >= 0) & (across <= LINE_WIDTH_KM)] @ along
+    if fullest < LINE_SHARE * len(places) or not _is_filled(filled):
+        return nothing
+    rows, cols = np.indices(flags.shape) * spacing_km
+    aside, place = rows * normal[0] + cols * normal[1] - edge, rows * along[0] + cols * along[1]
+    inside = (place >= filled.min() - BEYOND_KM) & (place <= filled.max() + BEYOND_KM)
+    return np.asarray(inside & (aside >= 0) & (aside <= LINE_WIDTH_KM))
+
+
+def _is_filled(along: NDArray[np.float64]) -> bool:
+    """Whether places along a line [km] span LINE_KM and leave few gaps."""
+    length = float(np.ptp(along))
+    filled = len(np.unique(along // PART_KM))
+    return length >= LINE_KM and filled >= FILLED * length / PART_KM
