@@ -183,7 +183,11 @@ KINDS: dict[str, Kind] = {
     "clutter": Kind(_picture(pictures.clutter), "quarantined", "quarantined rain of .* appears", WITHOUT),
     "spikes": Kind(_picture(pictures.spikes), "masked; the rest is used", "stored .*masked", CLEAN, True),
     "interference, ray": Kind(
-        _picture(pictures.ray), "masked; quarantined if it is large", "line masked|quarantined rain", WITHOUT, True
+        _picture(pictures.ray),
+        "quarantined; masked where it is on 0.2 % of the view at most",
+        "line masked|quarantined rain",
+        WITHOUT,
+        True,
     ),
     "interference, sector": Kind(_picture(pictures.sector), "quarantined", "quarantined rain ", WITHOUT),
     "changed grid": Kind(_picture(pictures.other_grid), "quarantined", "quarantined (shape|extent|crs)", WITHOUT),

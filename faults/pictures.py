@@ -129,17 +129,17 @@ def _beam(case: Case, dice: np.random.Generator, degrees: float, rate: float) ->
             (np.abs(turned) < 90) & (np.abs(np.sin(np.radians(turned))) * distance <= 0.7)
         )
         inside &= scan.coverage & (distance * km >= 5)
-        if _is_seen(inside & dry, km, degrees, rate):
+        if _is_seen(distance[inside & dry] * km, km**2, degrees, rate):
             return drawn(scan, np.where(inside, np.maximum(np.nan_to_num(scan.rain_rate), rate), scan.rain_rate))
     raise NoRoom("no dry place that a beam crosses")
 
 
-def _is_seen(dry: BoolField, km: float, degrees: float, rate: float) -> bool:
-    """Whether a beam's dry part is large enough for the rule: beyond an area, or for a ray 50 km long."""
-    area, places = dry.sum() * km**2, np.argwhere(dry) * km
-    if any(area > 1.05 * most for least, most in LIMITS if rate >= least):
+def _is_seen(dry_km: FloatField, area: float, degrees: float, rate: float) -> bool:
+    """Whether a beam's dry part, at these distances, is meant by the rule: a large area, or most of 60 km of a ray."""
+    if any(len(dry_km) * area > 1.05 * most for least, most in LIMITS if rate >= least):
         return True
-    return degrees <= RAY and len(places) > 0 and bool(np.hypot(*np.ptp(places, axis=0)) >= 50)
+    parts = len(np.unique(dry_km // 4)) * 4.0
+    return degrees <= RAY and parts >= 60 and bool(parts >= 0.7 * np.ptp(dry_km))
 
 
 def _require_rain(case: Case) -> None:

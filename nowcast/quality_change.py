@@ -33,12 +33,13 @@ FEWEST, FACTOR = 500, 4.0
 WIDE, WIDE_PIXELS, SHRUNK = 0.1, 5000, 0.2
 """Rain on such a share of the view, and so many pixels, does not shrink to less than this part of its area."""
 
-LINE_FROM, LINE_KM, LINE_WIDTH_KM, LINE_SHARE, LINE_STEP = 0.5, 40.0, 8.0, 0.8, 1.5
+LINE_FROM, LINE_KM, LINE_WIDTH_KM, LINE_SHARE, LINE_STEP = 0.5, 40.0, 8.0, 0.6, 1.5
 """Rain of so many mm/h that appears is a ray, not rain, if this share of it lies in a straight strip of such length and
 width, looked for every LINE_STEP degrees."""
 
-PART_KM, FILLED, BEYOND_KM = 4.0, 0.5, 20.0
-"""Of the parts of a strip so many hold some. It goes on for a while at its ends, where rain was too near to tell."""
+PART_KM, FILLED, BEYOND_KM, MASKED = 4.0, 0.5, 20.0, 0.002
+"""Of the parts of a strip so many hold some. It goes on at its ends for a while, where rain was too near to tell. On
+more than the last share of the view it would spoil the motion that is seen, however well it is masked."""
 
 
 def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spacing_km: float) -> BoolField:
@@ -56,7 +57,11 @@ def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spac
             if (size := np.count_nonzero(where & (field >= least)) * area) > max(most, allowed):
                 raise ImplausibleScan(f"rain of {least:g} mm/h {what} on {size:.0f} km2 within {elapsed}")
     _require_wide(before, after)
-    return _strip(came & (after >= LINE_FROM), spacing_km) & (after >= WET) & ~(before >= WET)
+    strip = _strip(came & (after >= LINE_FROM), spacing_km)
+    ray = strip & (after >= WET) & ~(before >= WET)
+    if (count := np.count_nonzero(ray)) > MASKED * np.count_nonzero(after >= 0):
+        raise ImplausibleScan(f"rain appears along a line, on {count} pixels, within {elapsed}")
+    return ray
 
 
 def _require_same_unit(before: FloatField, after: FloatField) -> None:

@@ -112,21 +112,24 @@ def test_rain_may_come_in_from_what_was_not_observed() -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 45, 90, 130])
-def test_a_ray_is_masked(degrees: float) -> None:
+def test_a_scan_with_a_ray_is_refused(degrees: float) -> None:
     """Three kilometres wide and 120 long, 2 mm/h: too little area for the other limits."""
-    after = ray(degrees, 3.0)
-    masked = check_change(dry(), after, FIVE, 1.0)
-    assert masked[after > 0].all()
-    assert not masked[after == 0].any()
+    assert "rain appears along a line, on " in refused(dry(), ray(degrees, 3.0))
 
 
-def test_a_ray_is_masked_up_to_the_rain_before_and_beside_a_little_new_rain() -> None:
-    """The ray runs along row 100, where it rained before around column 100: there all stays, as does a new shower."""
-    before, after = shower(1, 20), ray(0, 3.0)
-    after[90:110, 90:110] = np.maximum(after[90:110, 90:110], 1.0)
-    after[20:26, 150:156] = 2.0
+def test_a_ray_on_little_of_the_view_is_masked_where_it_did_not_rain_before() -> None:
+    """121 of 90,000 pixels. Around the middle of the ray it rained before, which stays, as does a
+    new shower."""
+    before, after = dry(300), dry(300)
+    before[140:160, 140:160] = 1.0
+    after[150, 90:211] = 2.0
+    after[140:160, 140:160] = np.maximum(after[140:160, 140:160], 1.0)
+    after[20:26, 250:256] = 2.0
     masked = check_change(before, after, FIVE, 1.0)
-    np.testing.assert_array_equal(masked, (ray(0, 3.0) > 0) & (before == 0))
+    expected = np.zeros((300, 300), bool)
+    expected[150, 90:211] = True
+    expected[140:160, 140:160] = False
+    np.testing.assert_array_equal(masked, expected)
 
 
 def test_scattered_new_showers_in_a_row_are_no_ray() -> None:
