@@ -56,6 +56,9 @@ bench: peer
 fuzz: install
 	OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore $(VENV)/bin/python -m fuzz
 	$(VENV)/bin/python -m fuzz --table
+# Faults of feeds, put into replays of real scans; writes reports/faults.json and the table in docs/guarantees.md.
+faults: install
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m faults
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

@@ -10,18 +10,30 @@ from pathlib import Path
 
 import structlog
 
-from nowcast.core.grid import GridMismatch
+from nowcast.core.grid import Grid, GridMismatch
 from nowcast.core.redaction import shown
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
+from nowcast.quality_change import MEMORY, check_change
 from nowcast.settings import USUAL_CADENCE, Region, Settings
 from nowcast.sources.feeds import time_in_name, usual_step
 from nowcast.sources.limits import MIB, Limits
 from nowcast.sources.payload import BadScan
 from nowcast.sources.sandbox import decode
 from nowcast.store import repository
-from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive, original
+from nowcast.store.archive import (
+    Archive,
+    Placement,
+    append,
+    create_archive,
+    file_ids,
+    open_archive,
+    original,
+    read_frames,
+    read_slots,
+    time_of_file,
+)
 from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
 
@@ -83,13 +95,16 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
 
 
 def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
-    with path.open("rb") as file:
-        file_id = hashlib.file_digest(file, "sha256").digest()
+    file_id = _digest(path)
     if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     try:
-        scans, remarks = _read(where, path, now)
-        archive = _archive(where, path, scans)
+        scans, remarks, source_grid = _read(where, path, now)
+        archive = _archive(where, path, scans, source_grid)
+        (archive.source_grid or source_grid).require(source_grid)
+        if len(scans) == 1:
+            scans, more = _compared(archive, path, scans[0])
+            remarks += more
         placements = append(archive, scans, file_id, now)
     except BadScan as error:
         return _refused(where, path, file_id, error.reason, now)
@@ -108,24 +123,65 @@ def _is_known(where: Intake, file_id: bytes) -> bool:
     return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
-def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str]]:
+def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
+    """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
     checked = [check(scan, now) for scan in decode(path, where.limits)]
     scans = [one.scan for one in checked]
+    whole = scans[0].grid
     if where.region.box is not None:
         box = where.region.box
         windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
         scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
-    return scans, [reason for one in checked for reason in one.reasons]
+    return scans, [reason for one in checked for reason in one.reasons], whole
 
 
-def _archive(where: Intake, path: Path, scans: Sequence[Scan]) -> Archive:
+def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], list[str]]:
+    """The scan without what cannot follow the one before it, and what was noticed.
+
+    ImplausibleScan when all of it cannot, or when it is of another time than its name says.
+    """
+    archive.grid.require(scan.grid)
+    slot, cadence = archive.timeline.slot(scan.nominal_time), archive.timeline.cadence
+    _require_named_time(archive, path, scan.nominal_time)
+    observed = read_slots(archive).observed
+    earlier = observed[(observed < slot) & (observed >= slot - max(1, MEMORY // cadence))]
+    if not len(earlier):
+        return [scan], []
+    before, elapsed = int(earlier[-1]), (slot - int(earlier[-1])) * cadence
+    rain_rate = read_frames(archive, before, before).rain_rate[0]
+    ray = check_change(rain_rate, scan.rain_rate, elapsed, archive.grid.spacing_km)
+    count = int(ray.sum())
+    return ([scan.masked(ray)], [f"{count} pixels along a line masked"]) if count else ([scan], [])
+
+
+def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:
+    """Raise ImplausibleScan when the times in a file and in its name are apart otherwise than in the file before.
+
+    Names count only where the archive holds the file before, by name, which shows what this feed's names mean.
+    """
+    if (named := time_in_name(path.name)) is None:
+        return
+    times = ((time_in_name(other.name), other) for other in path.parent.iterdir())
+    last = max(((moment, other) for moment, other in times if moment and moment < named), default=None)
+    if last is None or (known := time_of_file(archive, _digest(last[1]))) is None:
+        return
+    if (apart := nominal_time - named) != (usual := known - last[0]):
+        raise ImplausibleScan(f"its time is {apart} after the one in its name, {usual} in the file before")
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _archive(where: Intake, path: Path, scans: Sequence[Scan], source_grid: Grid) -> Archive:
     """The region's archive, laid out for its first scan when there is none yet."""
     if repository.exists(where.archive_location):
         return open_archive(where.archive_location)
     first = min(scans, key=lambda scan: scan.nominal_time)
     start = where.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
     timeline = Timeline(start, where.region.cadence or _cadence(path, scans))
-    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr)
+    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, source_grid)
 
 
 def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:

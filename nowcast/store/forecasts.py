@@ -103,7 +103,8 @@ def open_to_publish(location: Location) -> Forecasts:
     forecasts = open_forecasts(location)
     minutes = (int(lead / timedelta(minutes=1)) for lead in forecasts.lead_times)
     template = forecast_template(forecasts.grid, minutes, forecasts.thresholds, forecasts.quantiles)
-    if not all(name in repository.read(forecasts.repository) for name in template):
+    held = repository.read(forecasts.repository)
+    if not all(name in held for name in template):
         with repository.transaction(location, forecasts.repository, "layout of a newer version") as group:
             lay_out(group, template, {})
             grow(group, "init_time", array(group, "init_time").shape[0])
