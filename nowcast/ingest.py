@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.grid import GridMismatch
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
@@ -81,10 +82,13 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
         file_id = hashlib.file_digest(file, "sha256").digest()
     if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+    reached("ingest.begun")
     try:
         scans, remarks = _read(where.region, path, now)
+        reached("ingest.decoded")
         archive = _archive(where, path, scans)
         placements = append(archive, scans, file_id, now)
+        reached("ingest.placed")
     except BadScan as error:
         return _refused(where, path, file_id, error.reason, now)
     except (ImplausibleScan, GridMismatch, OffCadence) as error:
@@ -144,4 +148,5 @@ def _outcome(placements: Sequence[Placement]) -> Outcome:
 
 def _refused(where: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
     refuse(where.quarantine, path, file_id, reason, now)
+    reached("ingest.refused")
     return Ingested(path.name, Outcome.QUARANTINED, reason)

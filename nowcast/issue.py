@@ -11,6 +11,7 @@ import structlog
 from icechunk import IcechunkError
 
 from nowcast.catchments.outlooks import Origin
+from nowcast.core.crashpoints import reached
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import FlagField, FloatField
@@ -21,18 +22,20 @@ from nowcast.members import members_from, outlooks_from
 from nowcast.models.outlook import Outlook, Window, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
-from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, refresh, rolling, rungs
+from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, method_at, refresh, rolling, rungs
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.store.forecasts import (
+    NO_RUNG,
     Forecasts,
+    Record,
     publish,
     records,
     withhold,
 )
 from nowcast.store.template import RADAR_NEVER
-from nowcast.watch import after_nowcast, send
+from nowcast.watch import after_nowcast, is_followed, send
 
 log = structlog.get_logger()
 
@@ -94,6 +97,8 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None) -> list[Nowcas
     archive = desk.archive
     if archive is None:
         return []
+    if not desk.is_resumed:
+        _resume(desk, archive, now)
     made: list[Nowcast] = []
     for slot in due(archive, desk.forecasts(archive)):
         if len(made) == most:
@@ -107,6 +112,28 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None) -> list[Nowcas
     return made
 
 
+def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
+    """Do what should have followed the newest nowcast, where a process was killed before that; once per desk."""
+    desk.is_resumed = True
+    forecasts = desk.forecasts(archive)
+    slot, held = max(records(forecasts).items(), default=(-1, Record("", NO_RUNG)))
+    if not held.is_issued or desk.stand_in:
+        return
+    start = _start(desk, archive, slot)
+    if not start.unmoved and slot not in records(desk.beside(ADVECTION, archive)):
+        _beside(desk, archive, ADVECTION, ADVECTION, start, now)
+    on_watch = desk.watch(archive.grid)
+    if on_watch is None or start.excerpt.window is None:
+        return
+    try:
+        if not is_followed(on_watch, archive.timeline.time(slot), held.model):
+            method = method_at(desk.roster, held.model, archive.sampling)
+            again = make(method, archive, forecasts, start, now)
+            _look_after(desk, archive, replace(again, rung=held.rung), start, now)
+    except FAILURES as error:
+        complain(desk.roster, "what follows a nowcast was not made up for", error)
+
+
 def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
     """Publish the nowcast from a slot, or write down why there is none; None when nothing was published."""
     forecasts, start = desk.forecasts(archive), _start(desk, archive, slot)
@@ -117,9 +144,12 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
         if withhold(forecasts, init_time, reason, now):
             log.error("nowcast withheld", **told, reason=reason)
         return None
+    reached("issue.made")
     is_new = publish(forecasts, nowcast, now)
+    reached("issue.published")
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
     _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
+    reached("issue.beside")
     if is_new:
         _look_after(desk, archive, nowcast, start, now)
     return nowcast if is_new else None
@@ -134,6 +164,7 @@ def _look_after(desk: Desk, archive: Archive, nowcast: Nowcast, start: Start, no
     members = members_from(archive, made_by, start.slot, excerpt.outlooks, excerpt.window, desk.region.members)
     named = nowcast.model, nowcast.rung, nowcast.input_age
     after_nowcast(on_watch, members, Origin(desk.region.name, nowcast.init_time, nowcast.lead_times, *named), now)
+    reached("issue.watched")
     send(desk.region, on_watch.settings, now)
 
 

@@ -45,6 +45,8 @@ def follow_locally(
     again with the next scan.
     """
     where, at = intake(region, settings), desk(region, settings)
+    issue_due(at, datetime.now(UTC))
+    _try_to_score(region, settings, ())
     while not feed.exhausted:
         paths = feed.poll()
         for path in paths:

@@ -12,6 +12,7 @@ from icechunk import IcechunkError
 from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 from nowcast.desk import desk, serving, strangeness
 from nowcast.issue import issue_due
@@ -35,7 +36,10 @@ class RegionActor:
 
     def issue(self, most: int | None = None) -> list[str]:
         """Issue what is due, at most so many; initial times of the nowcasts made. Repeating it changes nothing."""
-        return [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most)]
+        reached("actor.issue.begun")
+        made = [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most)]
+        reached("actor.issue.done")
+        return made
 
     def status(self) -> dict[str, Any]:
         """Process id, model, shadow model and how unlike its training the region's scans are."""
@@ -85,8 +89,11 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float) -
     """
     try:
         actor = region_actor(region, settings)
+        reached("actor.call.before")
         answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1).future())
-        return await asyncio.wait_for(answer, timeout_s)
+        made = await asyncio.wait_for(answer, timeout_s)
+        reached("actor.call.after")
+        return made
     except RayTaskError as error:
         if isinstance(error.cause, IcechunkError | OSError):
             raise

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 
 RECORDS = "[0-9a-f]" * 64 + ".json"
@@ -28,7 +29,9 @@ def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime)
     refusal = Refusal(path.name, file_id.hex(), reason, isoformat(now))
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / f"{refusal.file_id[:16]}_{path.name[-LONGEST_NAME:]}", path.read_bytes())
+    reached("quarantine.copy.written")
     _write(_record(folder, file_id), json.dumps(asdict(refusal), indent=2).encode())
+    reached("quarantine.record.written")
     return refusal
 
 
@@ -46,8 +49,12 @@ def refusals(folder: Path) -> list[Refusal]:
 def _write(target: Path, content: bytes) -> None:
     """A file that is there whole or not at all."""
     part = target.with_name(f".{target.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(target)
+    try:
+        part.write_bytes(content)
+        reached("quarantine.part.written")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _record(folder: Path, file_id: bytes) -> Path:

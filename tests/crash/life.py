@@ -1,0 +1,131 @@
+"""One life of the system: a process that follows a scene's feed from wherever it stands until it ends or is killed.
+
+Loaded once by a fork server, so that a life begins within milliseconds. What it says of itself are its own log lines,
+which go to whoever counts.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import dask.array
+import structlog
+import torch
+from crash.scene import Scene
+
+from nowcast import champion, registry
+from nowcast.alerts import judging
+from nowcast.core import crashpoints
+from nowcast.exports.folder import export
+from nowcast.replay import follow_locally
+from nowcast.sources.feeds import Replay
+from nowcast.store import days, query
+from nowcast.store.archive import open_archive
+from nowcast.store.query import Reader
+
+LOADED_BEFOREHAND = (dask.array,)
+"""What xarray would load in every life anew."""
+
+judging.STALE_AFTER = timedelta(days=36_500)
+"""Events of the past raise alerts, too."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """Where a life ends: when it reaches a crash point for the n-th time; nowhere without a point."""
+
+    point: str = ""
+    nth: int = 1
+
+
+@dataclass
+class Staged:
+    """The scene's files one by one, with the promotion in its place."""
+
+    scene: Scene
+    replay: Replay
+    taken: int = field(default=0)
+
+    @property
+    def exhausted(self) -> bool:
+        return self.replay.exhausted
+
+    def poll(self) -> list[Path]:
+        if self.taken == self.scene.promotion:
+            promote(self.scene, datetime.now(UTC))
+            if self.scene.is_aged:
+                damage(self.scene)
+        self.taken += 1
+        return self.replay.poll()
+
+
+def live(scene: Scene, death: Death, last: bool, trace: bool, witness: Connection) -> None:
+    """Follow the feed, its last file only with `last`, and export what is newest; log lines go to the witness."""
+    torch.set_num_threads(1)
+
+    def tell(event: str, **more: Any) -> None:
+        witness.send_bytes(json.dumps({"event": event, "at": time.monotonic()} | more, default=str).encode())
+
+    structlog.configure(processors=[_to(tell)])
+    if trace:
+        for name in crashpoints.POINTS:
+            crashpoints.arm(name, _noted(tell, name))
+    if death.point:
+        crashpoints.arm(death.point, _killed_at(death.nth))
+    paths = list(scene.paths if last else scene.paths[:-1])
+    feed = Staged(scene, Replay(paths))
+    follow_locally(scene.region, scene.settings, feed, lambda *_: None, lambda: None)
+    found = query.latest(Reader(scene.settings.location("here").child("forecasts")))
+    if scene.settings.location("here").is_local:
+        list(export(found, "here", Path(scene.settings.store).parent / "exports", ("stac",)))
+    tell("ended")
+
+
+def promote(scene: Scene, now: datetime) -> None:
+    """Register the challenger and make it champion, if it is not."""
+    where = scene.settings.models("here")
+    made = registry.register(where, scene.challenger, now)
+    if registry.pointer(where).champion != made.model_id:
+        sampling = open_archive(scene.settings.location("here").child("archive")).sampling
+        champion.promote(where, made.model_id, sampling, "better", now)
+
+
+def damage(scene: Scene) -> None:
+    """Cut the file of scores short, once in a history."""
+    where = Path(scene.settings.location("here").url)
+    (day,) = (where / days.FOLDER).glob("*.parquet")
+    if not (done := where / "damaged").exists():
+        day.write_bytes(day.read_bytes()[:-100])
+        done.touch()
+
+
+def _to(tell: Callable[..., None]) -> Callable[..., Any]:
+    """A log processor that hands every line to the witness."""
+
+    def processor(_: Any, level: str, line: dict[str, Any]) -> Any:
+        tell(level=level, **line)
+        raise structlog.DropEvent
+
+    return processor
+
+
+def _noted(tell: Callable[..., None], name: str) -> Callable[[], None]:
+    return lambda: tell("reached", point=name)
+
+
+def _killed_at(nth: int) -> Callable[[], None]:
+    passed = count(1)
+
+    def strike() -> None:
+        if next(passed) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return strike
