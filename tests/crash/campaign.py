@@ -19,9 +19,8 @@ from typing import Any
 import boto3
 import numpy as np
 from bucket import s3_server
-from crash.harness import RANDOM, Tally, clean_run, history, planned
+from crash.harness import RANDOM, Clean, Tally, clean_run, drawn, history
 from crash.scene import FMI, Scene, finnish, synthetic
-from crash.truth import Holdings
 from receiver import receiving
 
 from nowcast.core.crashpoints import POINTS
@@ -32,18 +31,16 @@ VERSIONS = ("icechunk", "zarr", "obstore", "filelock", "torch", "pyarrow")
 WEIGHTS = {"advection": 10, "fmi": 3, "default": 3, "aged": 2, "bucket": 1}
 """How often each scene is played."""
 
-NAMED, AT_RANDOM = 8, 4
-"""Kills of a history."""
+AT_RANDOM = 0.3
+"""Share of the kills that come at no named place."""
 
 
 @dataclass
 class Stage:
-    """A scene with what a run without kills left, the points that it reached in order, and the seconds of a life."""
+    """A scene, its run without kills, and the settings that it needs."""
 
     scene: Scene
-    clean: Holdings
-    trace: list[str]
-    took: float
+    clean: Clean
     settings: dict[str, Any]
 
 
@@ -76,7 +73,7 @@ def scenes(folder: Path) -> Iterator[Scene]:
 def staged(scene: Scene, folder: Path, url: str, in_bucket: dict[str, Any]) -> Stage:
     """A scene with its run without kills."""
     settings = in_bucket if scene.name == "bucket" else {}
-    return Stage(scene, *clean_run(placed(scene, folder / f"clean-{scene.name}", url, settings)), settings)
+    return Stage(scene, clean_run(placed(scene, folder / f"clean-{scene.name}", url, settings)), settings)
 
 
 def placed(scene: Scene, folder: Path, url: str, settings: dict[str, Any]) -> Scene:
@@ -96,19 +93,11 @@ def campaign(stages: list[Stage], folder: Path, url: str, kills: int, seconds: f
         number = tally.histories
         stage = by_weight[number % len(by_weight)]
         tally.seeds.append(seed + number)
-        deaths = drawn_deaths(stage, tally.kills, random.Random(seed + number))
+        deaths = drawn(stage.clean, tally.kills, AT_RANDOM, random.Random(seed + number))
         here = folder / f"history-{seed + number}"
         history(placed(stage.scene, here, url, stage.settings), stage.clean, deaths, tally)
         shutil.rmtree(here)
         yield tally
-
-
-def drawn_deaths(stage: Stage, done: Counter[str], random_: random.Random) -> list[Any]:
-    """Deaths at the points of this scene that had the fewest, and some at random."""
-    names = sorted(set(stage.trace))
-    random_.shuffle(names)
-    rarest = sorted(names, key=lambda name: done[name])[:NAMED]
-    return planned(stage.trace, rarest, NAMED + AT_RANDOM, stage.took, random_)
 
 
 def report(tally: Tally, seconds: float) -> dict[str, Any]:

@@ -8,18 +8,20 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
 from crash.life import Death, live
 from crash.scene import Scene, age
 from crash.truth import Holdings, holdings, observed, wrong
 
 from nowcast.store import query, repository
+from nowcast.store.forecasts import RAIN_RATE_MISSING, unpacked
 from nowcast.store.query import NoForecast, Reader
 
 FORK = get_context("forkserver")
@@ -64,13 +66,16 @@ class Witness:
             return
 
 
-def one_life(scene: Scene, death: Death, witness: Witness, last: bool, after_s: float = 0.0, trace: bool = False) -> int:
-    """Live until the end, a crash point, or `after_s` seconds; the exit code. Raises TimeoutError for a life that hangs."""
+def one_life(scene: Scene, files: int, death: Death, witness: Witness, after_s: float = 0.0, trace: bool = False) -> int:
+    """Live through the first files until their end, a crash point, or `after_s` seconds; the exit code.
+
+    Raises TimeoutError for a life that hangs.
+    """
     source, sink = FORK.Pipe(duplex=False)
-    life = FORK.Process(target=live, args=(scene, death, last, trace, sink))
+    life = FORK.Process(target=live, args=(scene, files, death, trace, sink))
+    begun = time.monotonic()
     life.start()
     sink.close()
-    begun = time.monotonic()
     while life.is_alive():
         life.join(POLL_S / 3)
         witness.hear(source)
@@ -88,66 +93,72 @@ def one_life(scene: Scene, death: Death, witness: Witness, last: bool, after_s: 
     return life.exitcode
 
 
-def clean_run(scene: Scene) -> tuple[Holdings, list[str], float]:
-    """Stores without kills, the crash points in the order in which they were reached, and seconds per life."""
-    witness = Witness()
+@dataclass(frozen=True)
+class Clean:
+    """What a run without kills left; by number of files the points that the life with one more of them reached, in
+    order, and its seconds."""
+
+    holdings: Holdings
+    traces: tuple[tuple[str, ...], ...]
+    seconds: tuple[float, ...]
+
+
+def clean_run(scene: Scene) -> Clean:
+    """A life per file, none of them killed."""
     if scene.is_aged:
         age(scene)
-    begun = time.monotonic()
-    assert one_life(scene, Death(), witness, last=False, trace=True) == 0, witness.lines[-1:]
-    took = time.monotonic() - begun
-    assert one_life(scene, Death(), witness, last=True, trace=True) == 0, witness.lines[-1:]
-    points = [line["point"] for line in witness.lines if line["event"] == "reached"]
-    return holdings(scene), points, took
+    traces, seconds = [], []
+    for files in range(1, len(scene.paths) + 1):
+        witness, begun = Witness(), time.monotonic()
+        if one_life(scene, files, Death(), witness, trace=True):
+            raise RuntimeError(f"{scene.name} fails without a kill: {witness.lines[-1:]}")
+        seconds.append(time.monotonic() - begun)
+        traces.append(tuple(line["point"] for line in witness.lines if line["event"] == "reached"))
+    return Clean(holdings(scene), tuple(traces), tuple(seconds))
 
 
-def planned(trace: list[str], points: Iterable[str], kills: int, took: float, random_: random.Random) -> list[Any]:
-    """Deaths in the order of their coming: at a chosen occurrence of each point, and some after a random time."""
-    places = sorted(random_.choice([k for k, name in enumerate(trace) if name == point]) for point in points)
-    deaths: list[Any] = []
-    since = 0
-    for place in places:
-        deaths.append(Death(trace[place], max(1, trace[since : place + 1].count(trace[place]))))
-        since = place
-    for _ in range(kills - len(deaths)):
-        deaths.insert(random_.randrange(len(deaths) + 1), random_.uniform(0.02, took))
+def drawn(clean: Clean, done: Counter[str], at_random: float, random_: random.Random) -> list[Death | float]:
+    """A death for every file but the last: seconds after which it is to come for a share of them, or else the place,
+    of those on the way, at which there were the fewest."""
+    deaths: list[Death | float] = []
+    drawn_now = Counter(done)
+    for trace, took in zip(clean.traces[:-1], clean.seconds, strict=False):
+        if random_.random() < at_random:
+            deaths.append(random_.uniform(0.01, took))
+            continue
+        names = sorted(set(trace))
+        random_.shuffle(names)
+        name = min(names, key=lambda one: drawn_now[one])
+        drawn_now[name] += 1
+        deaths.append(Death(name, random_.randint(1, trace.count(name))))
     return deaths
 
 
-def history(scene: Scene, clean: Holdings, deaths: list[Any], tally: Tally) -> None:
-    """Live through all deaths, check after each, then live to the end, and check that nothing is missing."""
-    witness, killed_at = Witness(), list[float]()
+def history(scene: Scene, clean: Clean, deaths: list[Death | float], tally: Tally) -> None:
+    """A life per file, each killed by its death, the last by none; everything is checked after each."""
+    witness, unanswered = Witness(), 0
     if scene.is_aged:
         age(scene)
-    with reader(scene, clean, tally):
-        for death in deaths:
-            before = len(witness.lines)
-            named = isinstance(death, Death)
-            code = one_life(scene, death if named else Death(), witness, False, 0.0 if named else death)
-            now = time.monotonic()
-            killed_at = _recovered(killed_at, witness.lines[before:], tally)
+    with reader(scene, clean.holdings, tally):
+        for files, death in enumerate([*deaths, Death()], 1):
+            heard, begun = len(witness.lines), time.monotonic()
+            place = death.point if isinstance(death, Death) else RANDOM
+            at = (death, 0.0) if isinstance(death, Death) else (Death(), death)
+            code = one_life(scene, files, at[0], witness, at[1])
+            published = next((line["at"] for line in witness.lines[heard:] if line["event"] == "issued"), None)
+            if published is not None:
+                tally.recoveries += [published - begun] * unanswered
+                unanswered = 0
             if code == -signal.SIGKILL:
-                tally.kills[death.point if named else RANDOM] += 1
-                killed_at.append(now)
+                tally.kills[place] += 1
+                unanswered += 1
             elif code:
-                tally.violations.append(f"{scene.name}: a life ended with {code} before {death}")
-            check(scene, clean, witness, tally, f"{scene.name} after {death}", is_over=False)
-        before = len(witness.lines)
-        if one_life(scene, Death(), witness, last=True):
-            tally.violations.append(f"{scene.name}: the last life failed after {witness.lines[-1:]}")
-        if unpublished := _recovered(killed_at, witness.lines[before:], tally):
-            tally.violations.append(f"{scene.name}: no nowcast after {len(unpublished)} kills, {deaths}")
-    check(scene, clean, witness, tally, f"{scene.name} at the end of {deaths}", is_over=True)
+                tally.violations.append(f"{scene.name}: a life ended with {code}: {witness.lines[-1:]}")
+            is_over = files == len(scene.paths)
+            check(scene, clean.holdings, witness, tally, f"{scene.name}, file {files}, {place}", is_over)
+    if unanswered:
+        tally.violations.append(f"{scene.name}: no nowcast after {unanswered} kills, {deaths}")
     tally.histories += 1
-
-
-def _recovered(killed_at: list[float], lines: list[dict[str, Any]], tally: Tally) -> list[float]:
-    """Kills that no nowcast has followed yet; those that one has are put down with their seconds."""
-    published = next((line["at"] for line in lines if line["event"] == "issued"), None)
-    if published is None:
-        return killed_at
-    tally.recoveries += [published - moment for moment in killed_at]
-    return []
 
 
 def check(scene: Scene, clean: Holdings, witness: Witness, tally: Tally, where: str, is_over: bool) -> None:
@@ -196,15 +207,9 @@ def _read_on(scene: Scene, clean: Holdings, tally: Tally, over: threading.Event)
 
 
 def _cadence(scene: Scene) -> Any:
-    import numpy as np
-
     assert scene.region.cadence is not None
     return np.timedelta64(int(scene.region.cadence.total_seconds()), "s")
 
 
 def _same(held: Any, packed: Any) -> bool:
-    import numpy as np
-
-    from nowcast.store.forecasts import RAIN_RATE_MISSING, unpacked
-
     return bool(np.allclose(held, unpacked(packed, RAIN_RATE_MISSING), atol=1e-4, equal_nan=True))

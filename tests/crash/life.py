@@ -67,8 +67,8 @@ class Staged:
         return self.replay.poll()
 
 
-def live(scene: Scene, death: Death, last: bool, trace: bool, witness: Connection) -> None:
-    """Follow the feed, its last file only with `last`, and export what is newest; log lines go to the witness."""
+def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connection) -> None:
+    """Follow the feed, which has so many files by now, and export what is newest; log lines go to the witness."""
     torch.set_num_threads(1)
 
     def tell(event: str, **more: Any) -> None:
@@ -80,11 +80,10 @@ def live(scene: Scene, death: Death, last: bool, trace: bool, witness: Connectio
             crashpoints.arm(name, _noted(tell, name))
     if death.point:
         crashpoints.arm(death.point, _killed_at(death.nth))
-    paths = list(scene.paths if last else scene.paths[:-1])
-    feed = Staged(scene, Replay(paths))
+    feed = Staged(scene, Replay(list(scene.paths[:files])))
     follow_locally(scene.region, scene.settings, feed, lambda *_: None, lambda: None)
-    found = query.latest(Reader(scene.settings.location("here").child("forecasts")))
     if scene.settings.location("here").is_local:
+        found = query.latest(Reader(scene.settings.location("here").child("forecasts")))
         list(export(found, "here", Path(scene.settings.store).parent / "exports", ("stac",)))
     tell("ended")
 
