@@ -55,10 +55,10 @@ def _members(
 
 
 def _laid_out(nowcast: xr.Dataset, rain_rate: FloatField) -> xr.Dataset:
-    """Members (realization, lead_time, y, x) with the coordinates of the nowcast and its CF attributes."""
+    """Members (member, lead_time, y, x) with the coordinates of the nowcast and its CF attributes."""
     kept = nowcast[["rain_rate", "crs", "model", "rung"]]
     attributes = {name: nowcast.attrs[name] for name in ("Conventions", "proj:wkt2")}
     kept.attrs = attributes | {"title": "equally likely nowcasts"}
-    dims = ("realization", "lead_time", "y", "x")
+    dims = ("member", "lead_time", "y", "x")
     made = kept.assign(rain_rate=(dims, rain_rate, nowcast.rain_rate.attrs))
-    return made.assign_coords(realization=("realization", range(len(rain_rate)), {"standard_name": "realization"}))
+    return made.assign_coords(member=("member", range(len(rain_rate)), {"standard_name": "realization"}))

@@ -93,5 +93,6 @@ def _report(region: Region, settings: Settings, folder: Path, as_json: bool) -> 
         if lon >= 0 and lat >= 0
         else f"  nowcast query point {where} -- {lat:.2f} {lon:.2f}"
     )
+    typer.echo(f"  nowcast serve {where} --now {shown.newest:%Y-%m-%dT%H:%M}   # the map, at http://127.0.0.1:8000/")
     typer.echo(f"  nowcast query map {shown.leads[-1]} {where} --format geotiff --out map.tif")
     typer.echo(f"  nowcast info {where}")

@@ -1,6 +1,7 @@
 """The demo's picture and animation of the nowcast that most leads have come true of."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,15 @@ PAST = 60
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The nowcast in the picture: its slot, all its leads [min], and the wettest pixel's (latitude, longitude)."""
+    """The nowcast in the picture: its slot, all its leads [min], and the wettest pixel's (latitude, longitude).
+
+    `newest` is the initial time of the newest nowcast there is.
+    """
 
     slot: int
     leads: tuple[int, ...]
     centre: tuple[float, float]
+    newest: datetime
 
 
 def picture(location: Location, region: str, path: Path, credit: str) -> Shown:
@@ -38,7 +43,7 @@ def picture(location: Location, region: str, path: Path, credit: str) -> Shown:
     places = sorted({max(1, last * k // COLUMNS) for k in range(1, COLUMNS + 1)})
     chosen = (0, *(of.leads[k - 1] for k in places))
     save(frames_figure(of, layer(of, "rain"), chosen, credit), path)
-    return Shown(slot, of.leads, _wettest(of))
+    return Shown(slot, of.leads, _wettest(of), forecasts.timeline.time(done[-1]))
 
 
 def animation(location: Location, region: str, shown: Shown, path: Path, credit: str) -> None:

@@ -124,8 +124,8 @@ def test_members_are_made_again_as_netcdf_and_are_the_same(tmp_path: Path, hook:
         result = CliRunner(env=environment).invoke(app, [*words, "--box", "59.9", "24.8", "60.1", "25.2"])
         assert result.exit_code == 0, result.output
     with xr.open_dataset(tmp_path / "one.nc") as one, xr.open_dataset(tmp_path / "other.nc") as other:
-        assert one.rain_rate.dims == ("realization", "lead_time", "y", "x")
-        assert (one.sizes["realization"], one.sizes["lead_time"]) == (3, 4)
+        assert one.rain_rate.dims == ("member", "lead_time", "y", "x")
+        assert (one.sizes["member"], one.sizes["lead_time"]) == (3, 4)
         assert one.rain_rate.attrs["units"] == "mm h-1"
-        assert float(one.rain_rate.std("realization").max()) > 0
+        assert float(one.rain_rate.std("member").max()) > 0
         xr.testing.assert_equal(one, other)

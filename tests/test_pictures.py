@@ -66,7 +66,13 @@ def test_picture_shows_rain(stores: Location, tmp_path: Path) -> None:
 def test_animation_has_the_scans_before_and_a_frame_per_lead_and_moves(stores: Location, tmp_path: Path) -> None:
     """Twelve slots before the start, the start, and three leads."""
     path = tmp_path / "nowcast.gif"
-    animation(stores, "here", Shown(12 * 12 + 3, (5, 10, 15), (60.0, 25.0)), path, "Radar: nobody")
+    animation(
+        stores,
+        "here",
+        Shown(12 * 12 + 3, (5, 10, 15), (60.0, 25.0), datetime(2026, 6, 1, tzinfo=UTC)),
+        path,
+        "Radar: nobody",
+    )
     with Image.open(path) as image:
         assert image.n_frames == 16
         frames = []

@@ -4,7 +4,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import xarray as xr
 
@@ -44,7 +43,7 @@ def write_netcdf(found: xr.Dataset, path: Path, convention: Convention = Convent
         made, packed = _as_pysteps(made, packed)
     with whole(path) as fresh:
         writing = made.to_netcdf(fresh, engine="netcdf4", encoding=_encoding(made) | packed, compute=False)
-        dask.compute(writing, scheduler="synchronous")
+        writing.compute(scheduler="synchronous")  # type: ignore[no-untyped-call]
 
 
 def laid_out(found: xr.Dataset) -> xr.Dataset:

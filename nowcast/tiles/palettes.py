@@ -45,6 +45,11 @@ PURPLES = (
     *("#e2e2ef", "#d1d2e7", "#bcbddc", "#a6a3cd", "#908dc2"),
     *("#7d77b7", "#6d57a6", "#5d3897", "#4d1b89", "#3f007d"),
 )
+INFERNO = (
+    *("#4a0c6b", "#6c186e", "#8f2469", "#b1325a", "#cf4446"),
+    *("#e8602d", "#f78410", "#fcaa0f", "#f6d543", "#f5f992"),
+)
+"""Brightest where it is surest, for dark maps."""
 
 PALETTES: dict[Kind, dict[str, Palette]] = {
     "rain": {
@@ -54,6 +59,7 @@ PALETTES: dict[Kind, dict[str, Palette]] = {
     "chance": {
         "plasma": Palette("Chance", "1", CHANCE_BOUNDS, PLASMA),
         "purples": Palette("Chance", "1", CHANCE_BOUNDS, PURPLES),
+        "inferno": Palette("Chance", "1", CHANCE_BOUNDS, INFERNO),
     },
 }
 """By kind of field and name; the first of a kind is its default. All but classic can be read without telling red from

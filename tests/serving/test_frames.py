@@ -41,7 +41,7 @@ def test_layers_palettes_and_the_nowcast_are_told(service: Service) -> None:
         ("chance-5", "chance", False),
         ("coverage", "coverage", True),
     ]
-    assert told["palettes"] == {"rain": ["classic", "viridis"], "chance": ["plasma", "purples"]}
+    assert told["palettes"] == {"rain": ["classic", "viridis"], "chance": ["plasma", "purples", "inferno"]}
     assert (told["init_time"], told["model"], told["rung"], told["age_s"]) == (
         "2026-06-01T00:15:00Z",
         "fake-1",

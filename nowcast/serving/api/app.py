@@ -38,7 +38,13 @@ SMALLEST_ZIPPED = 4000
 LONGEST_ANSWER_S = 30.0
 THREADS = 4
 """At work on answers at one time; more would only take turns with each other and with the event loop."""
-ZIPPED_ALREADY = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/x-netcdf", "image/tiff")
+ZIPPED_ALREADY = (
+    *DEFAULT_EXCLUDED_CONTENT_TYPES,
+    "application/octet-stream",
+    "application/x-netcdf",
+    "application/netcdf",
+    "image/tiff",
+)
 
 
 @asynccontextmanager

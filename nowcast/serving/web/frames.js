@@ -1,5 +1,6 @@
 /** What an answer of /regions/{region}/frames means. */
 
+import { isDark } from "./theme.js";
 import { MINUTE, clockTime, offset } from "./times.js";
 
 export const TILE = 512; // px
@@ -32,12 +33,21 @@ export const spoken = (frame, zone) => `${kindWords(frame)}, ${clockTime(timeOf(
 export const thresholds = (answer) =>
   answer.layers.filter((layer) => layer.kind === "chance").map((layer) => layer.id.replace("chance-", ""));
 
+const ON_DARK = { chance: "inferno" }; // palettes that are brightest where values are highest
+
+/** The palette of the state's view: the chosen one, or that which suits the theme. */
+export function paletteOf({ answer, view, ...state }) {
+  const names = answer.palettes[view];
+  const wanted = state[view] ?? (isDark(state) ? ON_DARK[view] : null);
+  return names.includes(wanted) ? wanted : names[0];
+}
+
 /** Addresses of the tiles of a slot, the field first; none where there is nothing to show. */
 export function tilesOf(answer, frame, state) {
   if (!shows(frame, state.view)) return [];
   const layer = state.view === "rain" ? "rain" : `chance-${state.threshold}`;
-  const found = [{ url: address(answer, frame, layer, state[state.view]), kind: "field" }];
-  if (state.coverage) found.push({ url: address(answer, frame, "coverage", state.rain), kind: "coverage" });
+  const found = [{ url: address(answer, frame, layer, paletteOf(state)), kind: "field" }];
+  if (state.coverage) found.push({ url: address(answer, frame, "coverage", answer.palettes.rain[0]), kind: "coverage" });
   return found;
 }
 

@@ -1,6 +1,7 @@
 /** The panel of layers and settings. */
 
 import { chips, element, toggle } from "./dom.js";
+import { paletteOf } from "./frames.js";
 import { SPEEDS } from "./state.js";
 
 const NAMES = {
@@ -8,6 +9,7 @@ const NAMES = {
   viridis: "Viridis (colour-blind safe)",
   plasma: "Plasma (colour-blind safe)",
   purples: "Purples (colour-blind safe)",
+  inferno: "Inferno (colour-blind safe, for dark maps)",
 };
 
 export function layersPanel(state, set) {
@@ -15,7 +17,7 @@ export function layersPanel(state, set) {
   const palettes = answer?.palettes[view] ?? [];
   return [
     element("p", { class: "label" }, view === "rain" ? "Colours of rain" : "Colours of chances"),
-    chips("Colours", palettes.map((name) => [name, NAMES[name] ?? name]), state[view], (name) => set({ [view]: name })),
+    chips("Colours", palettes.map((name) => [name, NAMES[name] ?? name]), answer && paletteOf(state), (name) => set({ [view]: name })),
     slide("Opacity", opacity, (value) => set({ opacity: value })),
     toggle("Show what the radar does not see", coverage, (on) => set({ coverage: on }), "coverage"),
     element("p", { class: "label" }, "Speed"),

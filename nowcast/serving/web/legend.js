@@ -1,6 +1,7 @@
 /** The legend: classes of colour with their limits and units, and what hatching means. */
 
 import { byId, drawn, element } from "./dom.js";
+import { paletteOf } from "./frames.js";
 import { ask } from "./service.js";
 
 const held = new Map();
@@ -8,7 +9,7 @@ const held = new Map();
 /** Draw the legend of the state's view. */
 export async function drawLegend(state) {
   const { answer, view } = state;
-  const address = answer.legend.replace("{kind}", view).replace("{palette}", encodeURIComponent(state[view]));
+  const address = answer.legend.replace("{kind}", view).replace("{palette}", encodeURIComponent(paletteOf(state)));
   if (!held.has(address)) held.set(address, ask(address));
   try {
     const told = await held.get(address);

@@ -13,6 +13,7 @@ import { read, written } from "./permalink.js";
 import { createPlayer, first, stepped } from "./player.js";
 import * as service from "./service.js";
 import { BEGIN, SPEEDS, createState } from "./state.js";
+import { darkSystem } from "./theme.js";
 import { createTimeline } from "./timeline.js";
 import { MINUTE } from "./times.js";
 
@@ -36,7 +37,7 @@ function dress() {
   const recolour = () => (controls.drawTheme(state.get()), map?.setColours(colours()));
   state.on(["theme"], recolour);
   state.on(["zone"], controls.drawZone);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  darkSystem.addEventListener("change", recolour);
   recolour();
   controls.drawZone(state.get());
 }
@@ -114,9 +115,6 @@ function take(answer) {
   if (wantedLead !== null) patch.time = initTime(answer) + wantedLead * MINUTE;
   else if (time !== null && before && time === initTime(before)) patch.time = null;
   wantedLead = null;
-  for (const kind of ["rain", "chance"]) {
-    if (!answer.palettes[kind]?.includes(state.get()[kind])) patch[kind] = answer.palettes[kind]?.[0];
-  }
   if (view === "chance") patch.time = timeInView(answer, "chance", patch.time ?? time);
   state.set(patch);
 }
@@ -133,15 +131,16 @@ function timeInView(answer, view, time) {
 function connect() {
   display = createDisplay(map, state, { fetched: timeline.setFetched, incomplete: (yes) => (byId("incomplete").hidden = !yes) });
   createPlayer(state, (slot) => display.ready(slot));
-  state.on(["answer", "view", "threshold", "rain", "chance", "coverage"], () => {
+  const answered = (act) => (s, changed) => s.answer && act(s, changed);
+  state.on(["answer", "view", "threshold", "rain", "chance", "coverage", "theme"], answered((s) => {
     timeline.setFetched(null);
     display.renew();
     timeline.layout();
-    drawLegend(state.get());
-    controls.drawThresholds(state.get(), (threshold) => state.set({ threshold }));
-  });
-  state.on(["time"], (s, changed) => changed.includes("answer") || (display.show(), timeline.update()));
-  state.on(["zone"], () => (timeline.layout(), tick(), panel.draw()));
+    drawLegend(s);
+    controls.drawThresholds(s, (threshold) => state.set({ threshold }));
+  }));
+  state.on(["time"], answered((_, changed) => changed.includes("answer") || (display.show(), timeline.update())));
+  state.on(["zone"], answered(() => (timeline.layout(), tick(), panel.draw())));
   state.on(["view"], controls.drawView);
   state.on(["opacity"], ({ opacity }) => map.setOpacity(opacity));
   state.on(["playing"], controls.drawPlaying);

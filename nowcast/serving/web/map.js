@@ -14,7 +14,7 @@
  *   project([lat, lon]) -> [x, y], unproject([x, y]) -> [lat, lon]   pixels of the map's element
  */
 
-import { reduced } from "./motion.js";
+import { reduced } from "./theme.js";
 
 export const COVERAGE_OPACITY = 0.55;
 export const ZOOMS = { least: 2, most: 11, tiles: 9 };

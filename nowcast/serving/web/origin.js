@@ -14,7 +14,7 @@ const RUNGS = {
 /** Draw age and warnings; called each second, so that they grow old by themselves. */
 export function drawOrigin(state, now) {
   const { answer, trouble } = state;
-  if (!answer) return warn(trouble ? `The service cannot be reached: ${trouble}. Trying again.` : null);
+  if (!answer) return warn(trouble ? `Nothing can be shown yet: ${trouble}. Trying again.` : null);
   const age = now - initTime(answer);
   const stale = now > Date.parse(answer.stale_after);
   byId("age-dot").className = stale || trouble ? "old" : "fresh";
@@ -26,7 +26,7 @@ export function drawOrigin(state, now) {
 function warning({ answer, trouble, init, zone }, age, stale) {
   const at = `${clockTime(initTime(answer), zone)} ${zoneName(zone, initTime(answer))}`;
   if (trouble) return [`The service cannot be reached. This is the nowcast of ${at}, ${duration(age)} old.`];
-  if (init) return [`A past nowcast: ${day(initTime(answer), zone)}, ${at}.`, "Back to now"];
+  if (init) return [`This stays on the nowcast of ${day(initTime(answer), zone)}, ${at}.`, "Back to now"];
   if (stale) return [`Old: the newest radar scan is of ${at}, ${duration(age)} ago. Rain may be elsewhere by now.`];
   return [null];
 }

@@ -71,7 +71,7 @@ export function createPanel(state) {
 
   function refusal({ panel, window }, { status, message }) {
     if (panel === "skill" && status === 404) return emptySkill(window, "Nothing has been scored yet.", state.set);
-    if (panel === "point" && status === 400) {
+    if (panel === "point" && (status === 400 || status === 404)) {
       const where = "The dashed line shows what the region covers. Choose a place within it.";
       return [element("p", { class: "sentence" }, "This place lies outside the radar's grid."), element("p", {}, where)];
     }

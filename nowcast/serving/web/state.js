@@ -6,8 +6,8 @@ export const BEGIN = {
   region: null,
   view: "rain", // or chance
   threshold: "0.1", // mm/h, of the probability view
-  rain: "classic", // palettes
-  chance: "plasma",
+  rain: null, // palettes; null is the best for the theme
+  chance: null,
   coverage: true,
   opacity: 0.8,
   init: null, // the initial time of a past nowcast; null follows the newest

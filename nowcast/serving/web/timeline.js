@@ -57,6 +57,7 @@ export function createTimeline(state, now) {
     const slots = (now() - initTime(answer)) / (answer.cadence_s * 1000);
     const at = Math.min(answer.frames.length, Math.max(edge, edge - 0.5 + slots));
     placed(byId("nowline"), at / answer.frames.length);
+    byId("nowline").className = at > 0.9 * answer.frames.length ? "late" : "";
     byId("nowline").hidden = false;
   }
 
