@@ -22,17 +22,17 @@ async def ingest_file(region: Region, settings: Settings, path: Path) -> Ingeste
 
 
 @task(retries=3, retry_delay_seconds=[1, 5, 30])
-async def issue_nowcasts(region: Region, settings: Settings) -> list[str]:
-    """Everything due, one by one at the region's actor; initial times. Retried when a store fails.
+async def issue_nowcasts(region: Region, settings: Settings, newest: bool = False) -> list[str]:
+    """Everything due, or the newest alone, one by one at the region's actor; initial times. Retried when a store fails.
 
     What the actor cannot do is issued here, by methods that need no model.
     """
     issued: list[str] = []
     try:
-        while made := await issue_at_actor(region, settings, region.actor_wait_s):
+        while made := await issue_at_actor(region, settings, region.actor_wait_s, newest):
             issued += made
     except ActorFailed as error:
-        rest = await asyncio.to_thread(issue_without_actor, region, settings, str(error), datetime.now(UTC))
+        rest = await asyncio.to_thread(issue_without_actor, region, settings, str(error), datetime.now(UTC), newest)
         issued += [isoformat(nowcast.init_time) for nowcast in rest]
     return issued
 

@@ -9,18 +9,31 @@ from enum import StrEnum
 from pathlib import Path
 
 import structlog
+from icechunk import IcechunkError
 
 from nowcast.core.crashpoints import reached
 from nowcast.core.grid import GridMismatch
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
+from nowcast.quality_change import MEMORY, check_change
 from nowcast.settings import USUAL_CADENCE, Region, Settings
 from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
 from nowcast.sources.payload import BadScan
 from nowcast.store import repository
-from nowcast.store.archive import Archive, Placement, append, create_archive, file_ids, open_archive, original
+from nowcast.store.archive import (
+    Archive,
+    Placement,
+    append,
+    create_archive,
+    file_ids,
+    open_archive,
+    original,
+    read_frames,
+    read_slots,
+    time_of_file,
+)
 from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
 
@@ -68,9 +81,12 @@ def intake(region: Region, settings: Settings) -> Intake:
 def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     """Take one file in; doing it again, or after a kill at any point, changes nothing more.
 
-    Raises OSError when the file cannot be read now; that may be tried again.
+    Raises OSError when the file cannot be read or the archive not be written now; that may be tried again.
     """
-    result = _ingest(where, path, now)
+    try:
+        result = _ingest(where, path, now)
+    except IcechunkError as error:
+        raise OSError(f"{where.archive_location.url}: {str(error).splitlines()[0]}") from error
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
     log.log(level, "ingested", region=where.region.name, file=result.file, outcome=outcome, reason=reason)
@@ -78,8 +94,7 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
 
 
 def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
-    with path.open("rb") as file:
-        file_id = hashlib.file_digest(file, "sha256").digest()
+    file_id = _digest(path)
     if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     reached("ingest.begun")
@@ -87,6 +102,8 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
         scans, remarks = _read(where.region, path, now)
         reached("ingest.decoded")
         archive = _archive(where, path, scans)
+        if len(scans) == 1:
+            _compare(archive, path, scans[0])
         placements = append(archive, scans, file_id, now)
         reached("ingest.placed")
     except BadScan as error:
@@ -114,6 +131,39 @@ def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[s
         windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
         scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
     return scans, [reason for one in checked for reason in one.reasons]
+
+
+def _compare(archive: Archive, path: Path, scan: Scan) -> None:
+    """Raise ImplausibleScan when a scan cannot follow the one before it, or is of another time than its name says."""
+    archive.grid.require(scan.grid)
+    slot, cadence = archive.timeline.slot(scan.nominal_time), archive.timeline.cadence
+    _require_named_time(archive, path, scan.nominal_time)
+    observed = read_slots(archive).observed
+    earlier = observed[(observed < slot) & (observed >= slot - max(1, MEMORY // cadence))]
+    if len(earlier):
+        before, elapsed = int(earlier[-1]), (slot - int(earlier[-1])) * cadence
+        rain_rate = read_frames(archive, before, before).rain_rate[0]
+        check_change(rain_rate, scan.rain_rate, elapsed, archive.grid.spacing_km)
+
+
+def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:
+    """Raise ImplausibleScan when name and content of a file are apart by another while than those of the file before it.
+
+    Names count only where the archive holds the file that comes before by name, which shows what this feed's names mean.
+    """
+    if (named := time_in_name(path.name)) is None:
+        return
+    times = ((time_in_name(other.name), other) for other in path.parent.iterdir())
+    last = max(((moment, other) for moment, other in times if moment and moment < named), default=None)
+    if last is None or (known := time_of_file(archive, _digest(last[1]))) is None:
+        return
+    if (apart := nominal_time - named) != (usual := known - last[0]):
+        raise ImplausibleScan(f"its time is {apart} after the one in its name, {usual} in the file before")
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _archive(where: Intake, path: Path, scans: Sequence[Scan]) -> Archive:

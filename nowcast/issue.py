@@ -70,10 +70,12 @@ class Start(NamedTuple):
     excerpt: Excerpt
 
 
-def issue_without_actor(region: Region, settings: Settings, reason: str, now: datetime) -> list[Nowcast]:
+def issue_without_actor(
+    region: Region, settings: Settings, reason: str, now: datetime, newest: bool = False
+) -> list[Nowcast]:
     """Issue what is due by the rungs that need no model, in this process; `reason` says why no model can be asked."""
     roster = Roster(settings.models(region.name), region.model, device(settings.device))
-    return issue_due(desk_of(region, settings, roster, reason), now)
+    return issue_due(desk_of(region, settings, roster, reason), now, newest=newest)
 
 
 def due(archive: Archive, forecasts: Forecasts) -> list[int]:
@@ -88,8 +90,10 @@ def due(archive: Archive, forecasts: Forecasts) -> list[int]:
     return [int(slot) for slot in observed[observed > done]]
 
 
-def issue_due(desk: Desk, now: datetime, most: int | None = None) -> list[Nowcast]:
+def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool = False) -> list[Nowcast]:
     """Make and publish a nowcast for every slot that is due, oldest first, or for the first `most` of them.
+
+    With `newest`, as after an outage, only for the newest; those before it are not due any more when it is published.
 
     Each is by the best method of its moment that works. Advection's own is kept beside each. When all are published,
     the shadow makes its own of the same slots.
@@ -100,7 +104,8 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None) -> list[Nowcas
     if not desk.is_resumed:
         _resume(desk, archive, now)
     made: list[Nowcast] = []
-    for slot in due(archive, desk.forecasts(archive)):
+    slots = due(archive, desk.forecasts(archive))
+    for slot in slots[-1:] if newest else slots:
         if len(made) == most:
             break
         if (nowcast := _issue(desk, archive, slot, now)) is not None:
@@ -130,7 +135,7 @@ def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
             method = method_at(desk.roster, held.model, archive.sampling)
             again = make(method, archive, forecasts, start, now)
             _look_after(desk, archive, replace(again, rung=held.rung), start, now)
-    except FAILURES as error:
+    except (*FAILURES, IcechunkError) as error:
         complain(desk.roster, "what follows a nowcast was not made up for", error)
 
 

@@ -17,6 +17,9 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 MAX_IMPLAUSIBLE = 0.02
 """Share of the covered pixels above physical limits beyond which the whole scan is not believed."""
 
+SPIKE, BESIDE_SPIKE = 20.0, 0.05
+"""A pixel of so many mm/h with less than this part of it in each of the eight around it is no rain."""
+
 ROUNDING = 1.01
 """A method that works in decibels may give a limit back a little higher."""
 
@@ -61,9 +64,22 @@ def check(scan: Scan, now: datetime) -> Checked:
     count = int(implausible.sum())
     if count > MAX_IMPLAUSIBLE * scan.coverage.sum():
         raise ImplausibleScan(f"{count} pixels beyond physical limits, {scan.coverage.sum()} covered")
-    if not count:
-        return Checked(scan, ())
-    return Checked(scan.masked(implausible), (f"{count} pixels beyond physical limits masked",))
+    reasons = (f"{count} pixels beyond physical limits masked",) if count else ()
+    if spikes := _count(lonely := _spikes(scan.rain_rate) & ~implausible):
+        implausible |= lonely
+        reasons += (f"{spikes} lonely pixels masked",)
+    return Checked(scan.masked(implausible), reasons) if reasons else Checked(scan, ())
+
+
+def _spikes(rain_rate: FloatField) -> BoolField:
+    """Strong pixels with next to nothing around them; only the few strong ones are looked at."""
+    rows, columns = np.nonzero(rain_rate >= SPIKE)
+    padded = np.pad(rain_rate, 1, constant_values=np.nan)
+    around = np.array([padded[rows + i, columns + j] for i in range(3) for j in range(3) if (i, j) != (1, 1)])
+    lonely = ~(around >= BESIDE_SPIKE * rain_rate[rows, columns]).any(axis=0) & np.isfinite(around).any(axis=0)
+    spikes = np.zeros(rain_rate.shape, bool)
+    spikes[rows[lonely], columns[lonely]] = True
+    return spikes
 
 
 def _implausible(scan: Scan) -> BoolField:

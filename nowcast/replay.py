@@ -1,9 +1,10 @@
 """A folder of scans through ingest, issue and verify in one process: no Prefect, no Ray."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,9 +13,9 @@ from icechunk import IcechunkError
 from nowcast.assess import Contest, assess, of_newest_model, summarise
 from nowcast.assess import contest as contest_at
 from nowcast.core.timeline import isoformat
-from nowcast.desk import desk, device
+from nowcast.desk import Desk, desk, device
 from nowcast.forecast import inputs
-from nowcast.ingest import Ingested, Outcome, ingest, intake
+from nowcast.ingest import Ingested, Intake, Outcome, ingest, intake
 from nowcast.issue import issue_due
 from nowcast.models.baselines import Advection
 from nowcast.models.rollout import Rolling
@@ -22,6 +23,7 @@ from nowcast.roster import PERSISTENCE
 from nowcast.score import score_due
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Feed
+from nowcast.sources.inflow import Inflow, is_backlog
 from nowcast.store import repository
 from nowcast.store.archive import Archive, open_archive, read_slots
 from nowcast.store.forecasts import Record, open_forecasts
@@ -34,6 +36,7 @@ NEW = (Outcome.STORED, Outcome.LATE)
 """What brings a scan that nowcasts can be scored by."""
 
 Progress = Callable[[Ingested, list[str]], None]
+"""Called after each file with what became of it and the initial times of the nowcasts it led to."""
 
 
 def follow_locally(
@@ -41,23 +44,45 @@ def follow_locally(
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
-    Each scan first leads to its nowcast and then to the scores of those before; scoring that fails is logged, and tried
-    again with the next scan.
+    Scans first lead to their nowcasts and then to the scores of those before; scoring that fails is logged, and tried
+    again with the next scan. A store that fails, as when its disk is full, is tried again and again. What a process
+    before this one left undone is done first. After an outage only the newest scan leads to a nowcast, before most of the others come in.
     """
-    where, at = intake(region, settings), desk(region, settings)
-    issue_due(at, datetime.now(UTC))
+    where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
+    made = _try_to_issue(at)
     _try_to_score(region, settings, ())
-    while not feed.exhausted:
-        paths = feed.poll()
-        for path in paths:
-            taken = ingest(where, path, datetime.now(UTC))
-            made = issue_due(at, datetime.now(UTC)) if taken.outcome is not Outcome.QUARANTINED else []
-            progress(taken, [isoformat(nowcast.init_time) for nowcast in made])
-            if taken.outcome in NEW:
-                _try_to_score(region, settings, taken.times)
+    while not inflow.exhausted:
+        paths = inflow.poll()
+        taken = [one for path in paths if (one := _take(where, inflow, path)) is not None]
+        usable = any(one.outcome is not Outcome.QUARANTINED for one in taken)
+        made = _try_to_issue(at, is_backlog(paths)) if usable or made is None else []
+        tell(progress, taken, made or [])
+        if times := new_times(taken):
+            _try_to_score(region, settings, times)
         if not paths:
             send(region, settings, datetime.now(UTC))
             idle()
+
+
+def tell(progress: Progress, taken: Sequence[Ingested], made: list[str]) -> None:
+    """What became of files that came together; their nowcasts stand with the last."""
+    for number, one in enumerate(taken, 1):
+        progress(one, made if number == len(taken) else [])
+
+
+def new_times(taken: Iterable[Ingested]) -> list[datetime]:
+    """Times of the scans that nowcasts can now be scored by."""
+    return [moment for one in taken if one.outcome in NEW for moment in one.times]
+
+
+def _take(where: Intake, inflow: Inflow, path: Path) -> Ingested | None:
+    """What became of a file; None, logged, when it cannot be read now: it comes again."""
+    try:
+        return ingest(where, path, datetime.now(UTC))
+    except OSError as error:
+        log.error("file cannot be taken in now", region=where.region.name, file=path.name, reason=str(error))
+        inflow.put_back(path)
+        return None
 
 
 def score(region: Region, settings: Settings, times: Collection[datetime] = (), days_back: int = 1) -> list[datetime]:
@@ -107,6 +132,15 @@ def _warm_up(region: Region, archive: Archive, held: Mapping[int, Record]) -> in
 def _contest(location: Location, settings: Settings) -> Contest:
     archive, forecasts = open_archive(location.child("archive")), open_forecasts(location.child("forecasts"))
     return contest_at(location, archive, forecasts, Advection(device(settings.device)))
+
+
+def _try_to_issue(at: Desk, newest: bool = False) -> list[str] | None:
+    """Initial times of what was due; None, logged, while a store fails: it stays due."""
+    try:
+        return [isoformat(nowcast.init_time) for nowcast in issue_due(at, datetime.now(UTC), newest=newest)]
+    except (OSError, IcechunkError) as error:
+        log.error("issuing failed", region=at.region.name, reason=str(error))
+        return None
 
 
 def _try_to_score(region: Region, settings: Settings, times: Collection[datetime]) -> None:

@@ -214,9 +214,21 @@ def test_a_scan_without_coverage_is_stored_and_is_no_observation(taken: Intake, 
     assert gaps(open_archive(taken.archive_location)) == []
 
 
-def test_a_dry_scan_is_stored_as_exactly_zero(taken: Intake, tmp_path: Path) -> None:
+def test_a_scan_that_is_dry_where_it_rained_widely_5_minutes_before_is_quarantined(
+    taken: Intake, tmp_path: Path
+) -> None:
     covered = scan(fmi()[2]).coverage
     result, stored = replaced(taken, tmp_path, np.where(covered, np.float32(0), np.float32(np.nan)))
+    assert result.outcome is Outcome.QUARANTINED
+    assert "rain of 1 mm/h vanishes on " in result.reason
+    assert not stored.coverage.any()
+
+
+def test_a_dry_scan_20_minutes_after_rain_is_stored_as_exactly_zero(taken: Intake, tmp_path: Path) -> None:
+    third, covered, path = scan(fmi()[2]), scan(fmi()[2]).coverage, tmp_path / "dry.h5"
+    time, values = third.nominal_time + 3 * CADENCE, np.where(covered, np.float32(0), np.float32(np.nan))
+    write(replace(third, nominal_time=time, quantity="rain_rate", values=values), path)
+    result, stored = ingest(taken, path, NOW), frame(taken, time)
     assert (result.outcome, result.reason) == (Outcome.STORED, "")
     assert (stored.rain_rate[0][covered] == 0).all()
     assert np.isnan(stored.rain_rate[0][~covered]).all()
@@ -236,12 +248,10 @@ def test_spikes_are_masked_up_to_2_percent_of_the_covered_area(taken: Intake, tm
         assert f"{len(spikes)} pixels beyond physical limits" in result.reason
         assert not stored.coverage.any()
     else:
-        assert (result.outcome, result.reason) == (
-            Outcome.STORED,
-            f"{len(spikes)} pixels beyond physical limits masked",
-        )
+        assert result.outcome is Outcome.STORED
+        assert f"{len(spikes)} pixels beyond physical limits masked" in result.reason
         assert not stored.coverage[0].flat[spikes].any()
-        assert stored.coverage.sum() == third.coverage.sum() - len(spikes)
+        assert 0 <= third.coverage.sum() - len(spikes) - stored.coverage.sum() <= 2
 
 
 class TestOpera:
@@ -254,7 +264,7 @@ class TestOpera:
         stored, published = frame(intake, scan(sample("opera-2018")).nominal_time), scan(sample("opera-2018"))
         clutter = published.coverage & ~stored.coverage[0]
         assert 0 < clutter.sum() < 0.001 * published.coverage.sum()
-        assert published.values[clutter].min() > 500
+        assert published.values[clutter].min() > 20
         assert np.nanmax(stored.rain_rate) <= 500
 
     def test_rates_in_the_wrong_unit_are_quarantined(self, intake: Intake, tmp_path: Path) -> None:

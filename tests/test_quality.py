@@ -62,6 +62,24 @@ def test_a_spike_becomes_not_observed(usual: float, spike: float, quantity: Quan
     assert checked.scan.scan_id == original.scan_id
 
 
+@pytest.mark.parametrize(
+    ("spike", "around", "is_lonely"), [(20.0, 0.9, True), (20.0, 1.0, False), (19.9, 0.0, False), (400.0, 19.0, True)]
+)
+def test_a_strong_pixel_with_next_to_nothing_around_is_masked(spike: float, around: float, is_lonely: bool) -> None:
+    """A twentieth of it in one of the eight pixels around makes it rain."""
+    values = full(0)
+    values[3, 4], values[2, 3] = spike, around
+    checked = check(scan(values), TIME)
+    assert checked.reasons == (("1 lonely pixels masked",) if is_lonely else ())
+    assert checked.scan.coverage[3, 4] == (not is_lonely)
+
+
+def test_a_strong_pixel_at_the_edge_of_what_is_covered_is_not_told() -> None:
+    values = full(np.nan)
+    values[0, 0] = 100.0
+    assert check(scan(values), TIME).reasons == ()
+
+
 @pytest.mark.parametrize(("value", "quantity"), [(500.0, "rain_rate"), (80.0, "reflectivity")])
 def test_the_limit_itself_is_weather(value: float, quantity: Quantity) -> None:
     assert check(scan(full(value), quantity), TIME).reasons == ()
@@ -83,11 +101,12 @@ def test_too_many_spikes_refuse_the_scan() -> None:
 
 @needs_radar
 def test_clutter_of_a_real_composite_is_masked() -> None:
-    """OPERA, 24 August 2018: up to 1205 mm/h."""
+    """OPERA, 24 August 2018: one pixel of 1205 mm/h, and five of 20 to 365 mm/h with nothing around them."""
     (raw,) = decode(sample("opera-2018"))
     checked = check(raw, raw.nominal_time)
     removed = raw.coverage & ~checked.scan.coverage
     assert np.nanmax(raw.values) > 1200
     assert np.nanmax(checked.scan.values) <= 500
-    assert (raw.values[removed] > 500).all()
-    assert checked.reasons == (f"{removed.sum()} pixels beyond physical limits masked",)
+    assert (raw.values[removed] > 20).all()
+    assert checked.reasons == ("1 pixels beyond physical limits masked", "5 lonely pixels masked")
+    assert removed.sum() == 6

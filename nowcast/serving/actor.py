@@ -34,10 +34,11 @@ class RegionActor:
         torch.set_num_threads(os.cpu_count() or 1)
         self.desk = desk(region, settings)
 
-    def issue(self, most: int | None = None) -> list[str]:
-        """Issue what is due, at most so many; initial times of the nowcasts made. Repeating it changes nothing."""
+    def issue(self, most: int | None = None, newest: bool = False) -> list[str]:
+        """Issue what is due, at most so many, or the newest; initial times of the nowcasts made. Repeating it changes
+        nothing."""
         reached("actor.issue.begun")
-        made = [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most)]
+        made = [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most, newest)]
         reached("actor.issue.done")
         return made
 
@@ -80,8 +81,8 @@ def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]
     return handle
 
 
-async def issue_at_actor(region: Region, settings: Settings, timeout_s: float) -> list[str]:
-    """Let the region's actor issue the oldest nowcast that is due; its initial time, nothing when none is due.
+async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, newest: bool = False) -> list[str]:
+    """Let the region's actor issue the oldest nowcast that is due, or the newest; its initial time, nothing when none is.
 
     An actor that is killed meanwhile restarts and finishes the call. Raises ActorFailed when the actor is dead, cannot
     be started, fails, or gives no answer in time, after which it is killed, to restart. Errors of a store are raised as
@@ -90,7 +91,7 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float) -
     try:
         actor = region_actor(region, settings)
         reached("actor.call.before")
-        answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1).future())
+        answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1, newest).future())
         made = await asyncio.wait_for(answer, timeout_s)
         reached("actor.call.after")
         return made

@@ -28,7 +28,7 @@ class Feed(Protocol):
         ...
 
     def poll(self) -> list[Path]:
-        """Files not handed out before, in time order; may be empty."""
+        """Files not handed out before, in time order; may be empty. OSError when the feed cannot be reached now."""
         ...
 
 
@@ -77,7 +77,9 @@ class Directory:
     _seen: set[tuple[Path, int, int]] = field(default_factory=set, init=False)
 
     def poll(self) -> list[Path]:
-        """Files that are new and have settled, in time order."""
+        """Files that are new and have settled, in time order. FileNotFoundError when a folder that was there is gone."""
+        if self._seen and not self.folder.is_dir():
+            raise FileNotFoundError(f"{self.folder} is not there any more")
         new = []
         for path in files_in(self.folder, self.pattern):
             try:

@@ -197,6 +197,13 @@ def file_ids(archive: Archive) -> set[bytes]:
     return {row.tobytes() for row in stored if row.any()}
 
 
+def time_of_file(archive: Archive, file_id: bytes) -> datetime | None:
+    """The time of the first scan that a file brought; None when the archive holds none of it."""
+    stored = np.asarray(array(repository.read(archive.repository), "file_id")[:])
+    slots = np.flatnonzero((stored == np.frombuffer(file_id, np.uint8)).all(axis=1))
+    return archive.timeline.time(int(slots[0])) if len(slots) else None
+
+
 def gaps(archive: Archive) -> list[datetime]:
     """Times between the first and the last scan that have none, ascending."""
     status = read_slots(archive).status

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,13 @@ def _messages(store: str, opened: icechunk.Repository) -> list[str]:
 
 
 def _scores(where: Location) -> list[dict[str, Any]]:
-    tables = [days.read(where, day) for day in days.days(where)]
-    return [row for table in tables if table is not None for row in table.to_pylist()]
+    """Rows of all days; none of a day whose file is damaged."""
+    rows = []
+    for day in days.days(where):
+        with suppress(days.Damaged):
+            table = days.read(where, day)
+            rows += [] if table is None else table.to_pylist()
+    return rows
 
 
 def _beside(scene: Scene, where: Location) -> dict[str, Any]:
