@@ -11,7 +11,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
-from nowcast.serving.actor import connect
 from nowcast.settings import Settings
 from nowcast.sources.feeds import files_in
 from nowcast.watch import send
@@ -34,7 +33,6 @@ async def issue(region: str) -> list[str]:
     """Initial times of the nowcasts that were due; alerts that wait are sent again."""
     settings = Settings()
     known = settings.region(region)
-    connect(settings)
     issued = await issue_nowcasts(known, settings)
     await asyncio.to_thread(send, known, settings, datetime.now(UTC))
     return issued

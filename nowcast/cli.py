@@ -105,13 +105,13 @@ def follow(region: RegionName, store: Store = None) -> None:
     """Follow the region's feed through Prefect and Ray until interrupted."""
     import asyncio
 
-    from flows.follow import follow as follow_flow
+    from flows.follow import follow_anyway
     from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
         feed = Directory(settings.feed(known), known.pattern)
-        asyncio.run(follow_flow(known, settings, feed, _report))
+        asyncio.run(follow_anyway(known, settings, feed, _report))
 
 
 @app.command()

@@ -22,7 +22,18 @@ from nowcast.members import members_from, outlooks_from
 from nowcast.models.outlook import Outlook, Window, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
-from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, method_at, refresh, rolling, rungs
+from nowcast.roster import (
+    ADVECTION,
+    CHAMPION,
+    PERSISTENCE,
+    Roster,
+    complain,
+    lend_motion,
+    method_at,
+    refresh,
+    rolling,
+    rungs,
+)
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
 from nowcast.store.archive import Archive, read_frames, read_slots

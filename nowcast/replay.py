@@ -44,9 +44,10 @@ def follow_locally(
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
-    Scans first lead to their nowcasts and then to the scores of those before; scoring that fails is logged, and tried
-    again with the next scan. A store that fails, as when its disk is full, is tried again and again. What a process
-    before this one left undone is done first. After an outage only the newest scan leads to a nowcast, before most of the others come in.
+    What a process before this one left undone is done first. Scans lead to their nowcasts and then to the scores of
+    those before; scoring that fails is logged, and tried again with the next scan. A store that fails, as when its disk
+    is full, is tried again and again. After an outage only the newest scan leads to a nowcast, before most of the
+    others come in.
     """
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
     made = _try_to_issue(at)

@@ -98,7 +98,8 @@ def method_at(roster: Roster, model_id: str, sampling: Sampling) -> Rolling[Any]
     """The region's method of this id; ValueError when it is none of them any more or cannot be loaded."""
     refresh(roster)
     for _, name in rungs(roster):
-        if name in (model_id, SHIPPED, roster.setting) and (found := rolling(roster, name, sampling)):
+        if name in (model_id, SHIPPED, roster.setting):
+            found = rolling(roster, name, sampling)
             if found.nowcaster.model_id == model_id:
                 return found
     raise ValueError(f"{model_id} is not at hand")

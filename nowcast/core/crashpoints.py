@@ -1,6 +1,6 @@
 """Named places where a process may die or a write may fail, for harnesses that make it happen there.
 
-Each lies beside a write, a commit, a rename, or a call to another process. Nothing happens at a place that is not armed.
+Each lies beside a write, a commit, a rename, or a call to another process. Where none is armed nothing happens.
 """
 
 from collections.abc import Callable

@@ -66,7 +66,9 @@ class Witness:
             return
 
 
-def one_life(scene: Scene, files: int, death: Death, witness: Witness, after_s: float = 0.0, trace: bool = False) -> int:
+def one_life(
+    scene: Scene, files: int, death: Death, witness: Witness, after_s: float = 0.0, trace: bool = False
+) -> int:
     """Live through the first files until their end, a crash point, or `after_s` seconds; the exit code.
 
     Raises TimeoutError for a life that hangs.

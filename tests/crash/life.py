@@ -34,8 +34,7 @@ from nowcast.store.query import Reader
 LOADED_BEFOREHAND = (dask.array,)
 """What xarray would load in every life anew."""
 
-judging.STALE_AFTER = timedelta(days=36_500)
-"""Events of the past raise alerts, too."""
+ALWAYS = timedelta(days=36_500)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ class Staged:
 def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connection) -> None:
     """Follow the feed, which has so many files by now, and export what is newest; log lines go to the witness."""
     torch.set_num_threads(1)
+    judging.STALE_AFTER = ALWAYS
 
     def tell(event: str, **more: Any) -> None:
         witness.send_bytes(json.dumps({"event": event, "at": time.monotonic()} | more, default=str).encode())
@@ -79,7 +79,7 @@ def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connectio
         for name in crashpoints.POINTS:
             crashpoints.arm(name, _noted(tell, name))
     if death.point:
-        crashpoints.arm(death.point, _killed_at(death.nth))
+        crashpoints.arm(death.point, killed_at(death.nth))
     feed = Staged(scene, Replay(list(scene.paths[:files])))
     follow_locally(scene.region, scene.settings, feed, lambda *_: None, lambda: None)
     if scene.settings.location("here").is_local:
@@ -120,7 +120,8 @@ def _noted(tell: Callable[..., None], name: str) -> Callable[[], None]:
     return lambda: tell("reached", point=name)
 
 
-def _killed_at(nth: int) -> Callable[[], None]:
+def killed_at(nth: int) -> Callable[[], None]:
+    """Ends the process when it is called for the n-th time."""
     passed = count(1)
 
     def strike() -> None:

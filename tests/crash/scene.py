@@ -69,7 +69,9 @@ def synthetic(folder: Path, model: str, scans: int = 8) -> Scene:
     broken.write_bytes(files[1].read_bytes()[:2000])
     paths = [files[number] for number in order]
     paths[1:1] = [broken]
-    return Scene(model, (*paths, files[scans]), *_setting(folder, model), _challenger(folder), min(PROMOTION, scans - 2))
+    return Scene(
+        model, (*paths, files[scans]), *_setting(folder, model), _challenger(folder), min(PROMOTION, scans - 2)
+    )
 
 
 def finnish(folder: Path, scans: int = 7) -> Scene:

@@ -66,7 +66,9 @@ def wrong(found: Holdings, clean: Holdings, is_over: bool) -> list[str]:
         faults += [f"{store} slot {slot}: {why}" for slot, why in _differences(slots, clean.nowcasts[store])]
         faults += [f"{store} slot {slot} {why}" for slot, one in slots.items() if (why := _unsound(one, slot, found))]
     faults += [f"missing slot {slot} is not empty" for slot, one in found.scans.items() if _is_dry_gap(one)]
-    faults += [f"{times} commits: {what}" for what, times in found.messages.items() if times > 1 and "layout" not in what]
+    faults += [
+        f"{times} commits: {what}" for what, times in found.messages.items() if times > 1 and "layout" not in what
+    ]
     faults += [f"row of scores twice or wrong: {row}" for row in _wrong_rows(found.scores, clean.scores)]
     if is_over:
         faults += _lacking(found, clean)
@@ -116,7 +118,9 @@ def _differences(found: dict[int, Slot], clean: dict[int, Slot]) -> list[tuple[i
         if held["status"] == STATUS_MISSING:
             continue
         other = clean.get(slot, {})
-        names = [name for name in held if not np.array_equal(held[name], other.get(name), equal_nan=_floats(held[name]))]
+        names = [
+            name for name in held if not np.array_equal(held[name], other.get(name), equal_nan=_floats(held[name]))
+        ]
         faults += [(slot, f"{', '.join(names)} differ")] if names else []
     return faults
 
@@ -160,7 +164,11 @@ def _lacking(found: Holdings, clean: Holdings) -> list[str]:
         faults += [f"{name}: slot {slot} lacks" for slot, one in theirs.items() if one["status"] and slot not in there]
     if len(found.scores) != len(clean.scores):
         faults.append(f"{len(found.scores)} rows of scores, not {len(clean.scores)}")
-    faults += [f"{name}: {held} is not {clean.beside[name]}" for name, held in found.beside.items() if held != clean.beside[name]]
+    faults += [
+        f"{name}: {held} is not {clean.beside[name]}"
+        for name, held in found.beside.items()
+        if held != clean.beside[name]
+    ]
     return faults
 
 
