@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean node
+.PHONY: help install demo test check slow peer bench clean faults node
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -46,6 +46,10 @@ peer: install
 
 bench: peer
 	set -e; for script in benchmarks/[a-z]*.py; do $(VENV)/bin/python $$script; done
+
+# Faults of feeds, put into replays of real scans; writes reports/faults.json and the table in docs/guarantees.md.
+faults: install
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m faults
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

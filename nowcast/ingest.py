@@ -12,7 +12,7 @@ import structlog
 from icechunk import IcechunkError
 
 from nowcast.core.crashpoints import reached
-from nowcast.core.grid import GridMismatch
+from nowcast.core.grid import Grid, GridMismatch
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
@@ -99,9 +99,10 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     reached("ingest.begun")
     try:
-        scans, remarks = _read(where.region, path, now)
+        scans, remarks, source_grid = _read(where.region, path, now)
         reached("ingest.decoded")
-        archive = _archive(where, path, scans)
+        archive = _archive(where, path, scans, source_grid)
+        (archive.source_grid or source_grid).require(source_grid)
         if len(scans) == 1:
             _compare(archive, path, scans[0])
         placements = append(archive, scans, file_id, now)
@@ -123,14 +124,16 @@ def _is_known(where: Intake, file_id: bytes) -> bool:
     return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
-def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str]]:
+def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
+    """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
     checked = [check(scan, now) for scan in decode(path)]
     scans = [one.scan for one in checked]
+    whole = scans[0].grid
     if region.box is not None:
         box = region.box
         windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
         scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
-    return scans, [reason for one in checked for reason in one.reasons]
+    return scans, [reason for one in checked for reason in one.reasons], whole
 
 
 def _compare(archive: Archive, path: Path, scan: Scan) -> None:
@@ -147,9 +150,9 @@ def _compare(archive: Archive, path: Path, scan: Scan) -> None:
 
 
 def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:
-    """Raise ImplausibleScan when name and content of a file are apart by another while than those of the file before it.
+    """Raise ImplausibleScan when the times in a file and in its name are apart otherwise than in the file before.
 
-    Names count only where the archive holds the file that comes before by name, which shows what this feed's names mean.
+    Names count only where the archive holds the file before, by name, which shows what this feed's names mean.
     """
     if (named := time_in_name(path.name)) is None:
         return
@@ -166,14 +169,14 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _archive(where: Intake, path: Path, scans: Sequence[Scan]) -> Archive:
+def _archive(where: Intake, path: Path, scans: Sequence[Scan], source_grid: Grid) -> Archive:
     """The region's archive, laid out for its first scan when there is none yet."""
     if repository.exists(where.archive_location):
         return open_archive(where.archive_location)
     first = min(scans, key=lambda scan: scan.nominal_time)
     start = where.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
     timeline = Timeline(start, where.region.cadence or _cadence(path, scans))
-    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr)
+    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, source_grid)
 
 
 def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:

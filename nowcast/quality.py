@@ -64,7 +64,7 @@ def check(scan: Scan, now: datetime) -> Checked:
     count = int(implausible.sum())
     if count > MAX_IMPLAUSIBLE * scan.coverage.sum():
         raise ImplausibleScan(f"{count} pixels beyond physical limits, {scan.coverage.sum()} covered")
-    reasons = (f"{count} pixels beyond physical limits masked",) if count else ()
+    reasons: tuple[str, ...] = (f"{count} pixels beyond physical limits masked",) if count else ()
     if spikes := _count(lonely := _spikes(scan.rain_rate) & ~implausible):
         implausible |= lonely
         reasons += (f"{spikes} lonely pixels masked",)

@@ -21,22 +21,22 @@ FASTEST_KM = 108.0
 """Kilometres that rain moves in an hour at most: 30 m/s."""
 
 LIMITS, SHARE = ((1.0, 1000.0), (5.0, 300.0)), 0.001
-"""Rain of so many mm/h may appear or vanish far from any other on so many square kilometres, or on this share of what is
-observed: on a continent more happens at once."""
+"""Rain of so many mm/h may appear or vanish far from any other on so many square kilometres, or on this share of what
+is observed: on a continent more happens at once."""
 
 ALL = (WET, 1000.0)
 """What may vanish where no rain is left anywhere. The first rain after dry days may be wide, if it is weak."""
 
 FEWEST, FACTOR = 500, 3.0
-"""Pixels that rain twice in a row, and the factor by which their rate may change in the middle."""
+"""Pixels with some rain twice in a row, and the factor by which their rate may change in the middle."""
 
-LINE_FROM, LINE_KM, LINE_WIDTH_KM, LINE_SHARE, LINE_STEP = 0.5, 40.0, 7.0, 0.8, 3.0
+LINE_FROM, LINE_KM, LINE_WIDTH_KM, LINE_SHARE, LINE_STEP = 0.5, 40.0, 8.0, 0.8, 1.5
 """Rain of so many mm/h that appears is a ray, not rain, if this share of it lies in a straight strip of such length and
 width, looked for every LINE_STEP degrees."""
 
 
 def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spacing_km: float) -> None:
-    """Raise ImplausibleScan when rain rates [mm h-1] (y, x) cannot follow those before; both are NaN where not observed."""
+    """Raise ImplausibleScan when rain rates [mm h-1] (y, x) cannot follow those before; NaN is not observed."""
     _require_same_unit(before, after)
     reach, area = ceil(FASTEST_KM * (elapsed / timedelta(hours=1)) / spacing_km) + 1, spacing_km**2
     came, went = far_from(after, before, reach), far_from(before, after, reach)
@@ -46,12 +46,12 @@ def check_change(before: FloatField, after: FloatField, elapsed: timedelta, spac
         for least, most in limits:
             if (size := np.count_nonzero(where & (field >= least)) * area) > max(most, allowed):
                 raise ImplausibleScan(f"rain of {least:g} mm/h {what} on {size:.0f} km2 within {elapsed}")
-    if size := _line(came & (after >= LINE_FROM), spacing_km):
-        raise ImplausibleScan(f"rain appears along a line of {size:.0f} km within {elapsed}")
+    if length := _line(came & (after >= LINE_FROM), spacing_km):
+        raise ImplausibleScan(f"rain appears along a line of {length:.0f} km within {elapsed}")
 
 
 def _require_same_unit(before: FloatField, after: FloatField) -> None:
-    both = (before >= WET) & (after >= WET)
+    both = (before > 0) & (after > 0) & (np.fmax(before, after) >= WET)
     if np.count_nonzero(both) < FEWEST:
         return
     factor = float(np.median(after[both] / before[both]))
@@ -68,8 +68,7 @@ def far_from(field: FloatField, other: FloatField, reach: int) -> BoolField:
     near = _blocks(~(other < WET), block)
     far = ~_spread(near, ceil(reach / block) + 1).repeat(block, 0).repeat(block, 1)
     rows, columns = field.shape
-    found: BoolField = far[:rows, :columns] & (field >= WET)
-    return found
+    return np.asarray(far[:rows, :columns] & (field >= WET))
 
 
 def _blocks(flags: BoolField, block: int) -> BoolField:

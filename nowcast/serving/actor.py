@@ -66,7 +66,7 @@ def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]
 
 
 async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, newest: bool = False) -> list[str]:
-    """Let the region's actor issue the oldest nowcast that is due, or the newest; its initial time, nothing when none is.
+    """Let the region's actor issue the oldest nowcast that is due, or the newest; its initial time, or nothing.
 
     An actor that is killed meanwhile restarts and finishes the call. Raises ActorFailed when the actor is dead, cannot
     be started, fails, or gives no answer in time, after which it is killed, to restart. Errors of a store are raised as

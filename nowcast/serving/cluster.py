@@ -32,7 +32,7 @@ def connect(settings: Settings) -> None:
     """Join the configured Ray cluster, or start one on this machine; nothing when connected already."""
     if not ray.is_initialized():
         ray.init(
-            address=settings.ray_address,
+            address=settings.ray_address or "local",
             namespace=NAMESPACE,
             include_dashboard=False,
             log_to_driver=False,

@@ -77,7 +77,7 @@ class Directory:
     _seen: set[tuple[Path, int, int]] = field(default_factory=set, init=False)
 
     def poll(self) -> list[Path]:
-        """Files that are new and have settled, in time order. FileNotFoundError when a folder that was there is gone."""
+        """Files that are new and have settled, in time order. FileNotFoundError when the folder is gone."""
         if self._seen and not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not there any more")
         new = []

@@ -1,4 +1,4 @@
-"""A feed as those who follow it take it: the newest first when much comes at once, and no end when it is out of reach."""
+"""A feed as those who follow it take it: the newest first when much comes at once, and no end when it is away."""
 
 import time
 from collections.abc import Callable

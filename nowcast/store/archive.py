@@ -79,7 +79,8 @@ class Slots:
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """An open archive. `zr` turns stored reflectivity into rain rates."""
+    """An open archive. `zr` turns stored reflectivity into rain rates. `source_grid` is the grid of the scans that its
+    grid is a part of, None where that is not known."""
 
     location: Location
     repository: icechunk.Repository
@@ -87,6 +88,7 @@ class Archive:
     timeline: Timeline
     quantity: Quantity
     zr: ZR
+    source_grid: Grid | None = None
 
     @property
     def sampling(self) -> Sampling:
@@ -99,7 +101,9 @@ class Archive:
         return f"{self.quantity} on {self.grid.describe()} every {self.timeline.cadence}"
 
 
-def create_archive(location: Location, grid: Grid, timeline: Timeline, quantity: Quantity, zr: ZR) -> Archive:
+def create_archive(
+    location: Location, grid: Grid, timeline: Timeline, quantity: Quantity, zr: ZR, source_grid: Grid | None = None
+) -> Archive:
     """A new, empty archive; ValueError when one lies there already."""
     own = {
         "nowcast:start": isoformat(timeline.start),
@@ -107,12 +111,14 @@ def create_archive(location: Location, grid: Grid, timeline: Timeline, quantity:
         "nowcast:quantity": quantity,
         "nowcast:zr": [zr.a, zr.b],
     }
+    if source_grid is not None:
+        own["nowcast:source_grid"] = source_grid.to_json()
     created = repository.create(location)
     reached("archive.create.begun")
     with repository.transaction(location, created, "layout") as group:
         lay_out(group, archive_template(grid, quantity), group_attributes(grid, "radar archive", own))
         reached("archive.layout.written")
-    return Archive(location, created, grid, timeline, quantity, zr)
+    return Archive(location, created, grid, timeline, quantity, zr, source_grid)
 
 
 def open_archive(location: Location) -> Archive:
@@ -122,7 +128,9 @@ def open_archive(location: Location) -> Archive:
     attributes: Mapping[str, Any] = group.attrs
     timeline = Timeline(parse_time(attributes["nowcast:start"]), timedelta(seconds=attributes["nowcast:cadence_s"]))
     zr = ZR(*attributes["nowcast:zr"])
-    return Archive(location, opened, check_grid(group), timeline, attributes["nowcast:quantity"], zr)
+    source = attributes.get("nowcast:source_grid")
+    source_grid = Grid.from_json(source) if source else None
+    return Archive(location, opened, check_grid(group), timeline, attributes["nowcast:quantity"], zr, source_grid)
 
 
 def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: datetime) -> list[Placement]:
@@ -186,7 +194,7 @@ def read_coverage(archive: Archive, slot: int) -> BoolField:
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
-    """Scan ids of the slots first .. last, both included, without reading any field; empty where missing or stuck."""
+    """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
     return _scan_ids(repository.read(archive.repository), first, last)
 
@@ -216,7 +224,7 @@ def gaps(archive: Archive) -> list[datetime]:
 
 def _scan_ids(group: zarr.Group, first: int, last: int) -> tuple[bytes, ...]:
     identities, status = (np.asarray(array(group, name)[first : last + 1]) for name in ("scan_id", "status"))
-    there = (status != STATUS_MISSING) & (status != STATUS_STUCK)
+    there = status == STATUS_OBSERVED
     ids = [row.tobytes() if is_there else b"" for row, is_there in zip(identities, there, strict=True)]
     return (*ids, *[b""] * (last - first + 1 - len(ids)))
 

@@ -35,7 +35,8 @@ one before which a model is promoted."""
 class Scene:
     """Files in the order in which they come, for one region; `challenger` is registered and promoted on the way.
 
-    The last is a usual scan, so that every kill has a nowcast after it. An aged scene begins with a forecast store of an earlier version, and its file of scores is damaged once.
+    The last is a usual scan, so that every kill has a nowcast after it. An aged scene begins with a forecast store of
+    an earlier version, and its file of scores is damaged once.
     """
 
     name: str
