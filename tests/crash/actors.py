@@ -5,13 +5,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import ray
-from crash.harness import FORK, Tally, Witness, check, clean_run
+from crash.harness import FORK, Tally, Witness, check, clean_run, warm_up
 from crash.life import killed_at
 from crash.scene import Scene
 from ray_head import ray_cluster
@@ -40,14 +41,12 @@ def actor_history(scene: Scene, folder: Path, tally: Tally) -> None:
     """A life per file, a kill in each: of the caller by turns with the actor, which finishes its call all the same."""
     scene = quiet(scene)
     clean = clean_run(scene.at(folder / "clean", ""))
+    clean.holdings.beside["exports"] = {}
     with joined(scene.at(folder / "kills", "")) as on_ray:
         for files, path in enumerate(on_ray.paths, 1):
             place = (*CALLER, *ACTOR)[(files - 1) % 4]
             if place in ACTOR:
-                actor = region_actor(on_ray.region, on_ray.settings)
-                ray.get(actor.__ray_call__.remote(_arm, place))
-                follow(on_ray, path, "")
-                tally.kills[place] += 1
+                tally.kills[place] += _killed_actor(on_ray, path, place)
             else:
                 tally.kills[place] += _killed_caller(on_ray, path, place)
             check(on_ray, clean.holdings, Witness(), tally, f"actor, file {files}, {place}", is_over=False)
@@ -58,8 +57,6 @@ def actor_history(scene: Scene, folder: Path, tally: Tally) -> None:
 
 def quiet(scene: Scene) -> Scene:
     """Without promotion, catchments and alerts: what is killed here is the call."""
-    from dataclasses import replace
-
     region = scene.region.model_copy(update={"alerts": (), "catchments": None})
     return replace(scene, region=region, promotion=-1, name="actor")
 
@@ -84,7 +81,17 @@ def call_and_die(scene: Scene, path: Path, place: str, witness: Connection) -> N
     follow(scene, path, place)
 
 
+def _killed_actor(scene: Scene, path: Path, place: str) -> int:
+    """Whether the actor is another one afterwards."""
+    actor = region_actor(scene.region, scene.settings)
+    before = ray.get(actor.status.remote())["pid"]
+    ray.get(actor.__ray_call__.remote(_arm, place))
+    follow(scene, path, "")
+    return int(ray.get(actor.status.remote())["pid"] != before)
+
+
 def _killed_caller(scene: Scene, path: Path, place: str) -> int:
+    warm_up()
     source, sink = FORK.Pipe(duplex=False)
     life = FORK.Process(target=call_and_die, args=(scene, path, place, sink))
     life.start()

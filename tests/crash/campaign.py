@@ -8,21 +8,26 @@ import os
 import random
 import shutil
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
 import boto3
 import numpy as np
+import structlog
 from bucket import s3_server
+from crash.actors import actor_history
 from crash.harness import RANDOM, Clean, Tally, clean_run, drawn, history
 from crash.scene import FMI, Scene, finnish, synthetic
 from receiver import receiving
 
 from nowcast.core.crashpoints import POINTS
+from nowcast.settings import calm_engines
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- crash: begin -->", "<!-- crash: end -->"
@@ -46,7 +51,6 @@ class Stage:
 @contextmanager
 def theatre(folder: Path) -> Iterator[tuple[list[Stage], str]]:
     """Every scene, played once without kills, and the address that alerts go to."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
     with receiving() as hook, s3_server() as url:
         boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="crash")
@@ -83,7 +87,7 @@ def placed(scene: Scene, folder: Path, url: str, settings: dict[str, Any]) -> Sc
 
 
 def campaign(stages: list[Stage], folder: Path, url: str, kills: int, seconds: float, seed: int) -> Iterator[Tally]:
-    """Histories until there were so many kills or the time is over; the tally after each."""
+    """Histories until there were so many kills or the time is over, and one on Ray; the tally after each."""
     tally, ends = Tally(), time.monotonic() + seconds
     by_weight = [stage for stage in stages for _ in range(WEIGHTS[stage.scene.name])]
     order = random.Random(seed)
@@ -97,9 +101,11 @@ def campaign(stages: list[Stage], folder: Path, url: str, kills: int, seconds: f
         history(placed(stage.scene, here, url, stage.settings), stage.clean, deaths, tally)
         shutil.rmtree(here)
         yield tally
+    actor_history(stages[0].scene, folder, tally)
+    yield tally
 
 
-def report(tally: Tally, seconds: float) -> dict[str, Any]:
+def report(tally: Tally, seconds: float, cpu: float) -> dict[str, Any]:
     """What reports/crash.json says."""
     p50, p99 = np.percentile(tally.recoveries or [np.nan], [50, 99])
     return {
@@ -117,15 +123,23 @@ def report(tally: Tally, seconds: float) -> dict[str, Any]:
         "recovery_max_s": round(max(tally.recoveries, default=float("nan")), 2),
         "bound_95_per_kill": round(3 / max(1, tally.kills.total()), 5),
         "seconds": round(seconds),
+        "cpu_seconds": round(cpu),
         "machine": f"{os.cpu_count()} cores",
         "seeds": tally.seeds,
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
     }
 
 
+def cpu_seconds() -> float:
+    """Of this process, of the server that lives are forked from, and of all lives."""
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return sum(os.times()[:2]) + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def table(found: dict[str, Any]) -> str:
     """The report as Markdown."""
-    rare = ", ".join(f"{name} {n}" for name, n in found["by_point"].items())
+    by_point = [f"{name} {n}" for name, n in found["by_point"].items()]
     lines = [
         "| what | figure |",
         "|---|---|",
@@ -135,9 +149,9 @@ def table(found: dict[str, Any]) -> str:
         f"| looks of a reader meanwhile at a newer state | {found['looks_of_a_reader']} |",
         f"| kill to next nowcast, median, p99, longest | {found['recovery_p50_s']} s, {found['recovery_p99_s']} s, "
         f"{found['recovery_max_s']} s over {found['recoveries']} |",
-        f"| run | {found['seconds']} s, {found['machine']} |",
+        f"| run | {found['seconds']} s, of which {found['cpu_seconds']} s of one core; {found['machine']}, shared |",
         "",
-        f"Kills by place: {rare}.",
+        *textwrap.wrap(f"Kills by place: {', '.join(by_point)}.", 120),
     ]
     return "\n".join(lines)
 
@@ -146,6 +160,12 @@ def regenerate(page: Path, found: dict[str, Any]) -> None:
     """Put the table between the marks of a page."""
     head, rest = page.read_text().split(BEGIN)
     page.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}")
+
+
+def quiet() -> None:
+    """No log lines but of what goes wrong here."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def main() -> None:
@@ -158,11 +178,13 @@ def main() -> None:
     chosen = options.parse_args()
     chosen.out.parent.mkdir(exist_ok=True)
     begun = time.monotonic()
+    calm_engines()
+    quiet()
     with tempfile.TemporaryDirectory(prefix="nowcast-crash-") as name:
         folder = Path(name)
         with theatre(folder) as (stages, url):
             for tally in campaign(stages, folder, url, chosen.kills, chosen.seconds, chosen.seed):
-                found = report(tally, time.monotonic() - begun)
+                found = report(tally, time.monotonic() - begun, cpu_seconds())
                 chosen.out.write_text(json.dumps(found, indent=1) + "\n")
     regenerate(ROOT / "docs" / "guarantees.md", found)
 

@@ -5,13 +5,15 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import cache
+from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,7 +27,6 @@ from nowcast.store.forecasts import RAIN_RATE_MISSING, unpacked
 from nowcast.store.query import NoForecast, Reader
 
 FORK = get_context("forkserver")
-FORK.set_forkserver_preload(["crash.life"])
 
 RANDOM = "at random"
 LONGEST_S = 120.0
@@ -66,6 +67,18 @@ class Witness:
             return
 
 
+@cache
+def warm_up() -> None:
+    """Start the server that lives are forked from, with all that they need loaded; it finds modules as we do."""
+    FORK.set_forkserver_preload(["crash.life"])
+    held = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    forkserver.ensure_running()
+    del os.environ["PYTHONPATH"]
+    if held is not None:
+        os.environ["PYTHONPATH"] = held
+
+
 def one_life(
     scene: Scene, files: int, death: Death, witness: Witness, after_s: float = 0.0, trace: bool = False
 ) -> int:
@@ -73,6 +86,7 @@ def one_life(
 
     Raises TimeoutError for a life that hangs.
     """
+    warm_up()
     source, sink = FORK.Pipe(duplex=False)
     life = FORK.Process(target=live, args=(scene, files, death, trace, sink))
     begun = time.monotonic()
