@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean faults node
+.PHONY: help install demo test check slow peer bench clean faults node histories crash
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -36,6 +36,10 @@ test: install check node
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
 
+# 2,000 histories of whatever can happen; counts and failing seeds in reports/histories.json.
+histories: install
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(VENV)/bin/python tests/stateful/run.py
+
 check: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -50,6 +54,10 @@ bench: peer
 # Faults of feeds, put into replays of real scans; writes reports/faults.json and the table in docs/guarantees.md.
 faults: install
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m faults
+
+# Kills at every named place and at random; writes reports/crash.json and the table in docs/guarantees.md.
+crash: install
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(VENV)/bin/python -m crash.campaign
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

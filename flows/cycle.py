@@ -1,19 +1,17 @@
 """Short flows for schedules: ingest what lies in a folder, issue what is due, verify what has come true."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows.steps import ingest_file, issue_nowcasts, score_nowcasts
+from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, send_alerts
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
 from nowcast.settings import Settings
 from nowcast.sources.feeds import files_in
-from nowcast.watch import send
 
 DAYS_BACK = 30
 """The longest window that operators look at."""
@@ -30,11 +28,11 @@ async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingeste
 
 @flow(name="issue")
 async def issue(region: str) -> list[str]:
-    """Initial times of the nowcasts that were due; alerts that wait are sent again."""
+    """Initial times of the nowcasts that were due; alerts that wait are sent, whether any was or not."""
     settings = Settings()
     known = settings.region(region)
     issued = await issue_nowcasts(known, settings)
-    await asyncio.to_thread(send, known, settings, datetime.now(UTC))
+    await send_alerts(known, settings)
     return issued
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -11,21 +11,23 @@ from icechunk import IcechunkError
 from prefect import flow
 from prefect.client.orchestration import get_client
 
-from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps
+from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
 from nowcast.replay import Progress, new_times, tell
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import Directory, Feed
 from nowcast.sources.inflow import Inflow, is_backlog
-from nowcast.watch import send
 
 log = structlog.get_logger()
 
 
 @flow(name="follow", validate_parameters=False)
 async def follow(region: Region, settings: Settings, feed: Feed | None = None, progress: Progress | None = None) -> int:
-    """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued."""
+    """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued.
+
+    Alerts are sent beside, so that no nowcast waits for a receiver.
+    """
     return await _follow(region, settings, feed, progress, RECORDED)
 
 
@@ -59,6 +61,11 @@ async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
     inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
+    async with sending_alerts(region, settings):
+        return await _cycles(region, settings, inflow, progress, steps)
+
+
+async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: Progress | None, steps: Steps) -> int:
     issued = await _issue(region, settings, steps)
     count = len(issued or [])
     await _score(region, settings, steps, ())
@@ -73,7 +80,6 @@ async def _follow(
         if times := new_times(taken):
             await _score(region, settings, steps, times)
         if not paths:
-            await asyncio.to_thread(send, region, settings, datetime.now(UTC))
             await asyncio.sleep(region.poll_s)
     return count
 

@@ -1,7 +1,8 @@
 """The tasks that flows are made of. A scan is a task; every task may be repeated."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from nowcast.issue import issue_without_actor
 from nowcast.serving.actor import issue_at_actor
 from nowcast.serving.cluster import ActorFailed
 from nowcast.settings import Region, Settings
+from nowcast.watch import send
 
 STORE_FAILS = (OSError, IcechunkError)
 """What a store raises that cannot be reached, read or written now."""
@@ -41,6 +43,31 @@ async def issue_nowcasts(region: Region, settings: Settings, newest: bool = Fals
         rest = await asyncio.to_thread(issue_without_actor, region, settings, str(error), datetime.now(UTC), newest)
         issued += [isoformat(nowcast.init_time) for nowcast in rest]
     return issued
+
+
+async def send_alerts(region: Region, settings: Settings) -> None:
+    """Send the region's alerts that wait. No task: it is done every few seconds, and what fails stays in the outbox."""
+    await asyncio.to_thread(send, region, settings, datetime.now(UTC))
+
+
+@asynccontextmanager
+async def sending_alerts(region: Region, settings: Settings) -> AsyncIterator[None]:
+    """Within, alerts that wait are sent every `poll_s`, beside whatever is done meanwhile, and once more at the end."""
+    over = asyncio.Event()
+    sender = asyncio.create_task(_send_until(over, region, settings))
+    try:
+        yield
+    finally:
+        over.set()
+        await sender
+
+
+async def _send_until(over: asyncio.Event, region: Region, settings: Settings) -> None:
+    while not over.is_set():
+        await send_alerts(region, settings)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), region.poll_s)
+    await send_alerts(region, settings)
 
 
 @task(retries=2, retry_delay_seconds=[1, 5])

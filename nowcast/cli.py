@@ -93,9 +93,12 @@ def issue(region: RegionName, store: Store = None, as_json: Json = False) -> Non
     """Issue every nowcast that is due, in this process."""
     from nowcast.desk import desk
     from nowcast.issue import issue_due
+    from nowcast.watch import send
 
     with usage():
-        made = issue_due(desk(*settings_for(region, store)), datetime.now(UTC))
+        known, settings = settings_for(region, store)
+        made = issue_due(desk(known, settings), datetime.now(UTC))
+        send(known, settings, datetime.now(UTC))
     rows = [{"init_time": n.init_time.isoformat(), "model": n.model, "leads": len(n.lead_times)} for n in made]
     show([row | {"rung": n.rung, "reason": n.reason} for row, n in zip(rows, made, strict=True)], as_json)
 

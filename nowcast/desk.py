@@ -15,6 +15,7 @@ from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.grid import Grid
 from nowcast.core.nowcaster import Nowcaster
 from nowcast.core.types import Sampling
+from nowcast.ladder import FAILURES
 from nowcast.models.baselines import Advection, Persistence
 from nowcast.models.checkpoint import load_checkpoint
 from nowcast.models.convlstm import ConvLSTM
@@ -151,22 +152,26 @@ def desk_of(region: Region, settings: Settings, roster: Roster, stand_in: str = 
 
 
 def _lagging(location: Location, over: timedelta, model_id: str) -> str:
-    """Why a model should rest, by its live scores of the last while; empty when it need not or there are none.
+    """Why a model should rest, by its live scores of the last while; empty when it need not, when there are none beside
+    advection's, or when they cannot be read, which is logged.
 
     Once it rests it gets no new scores, so that it is tried again when the old ones are no longer in that while.
     """
     try:
         found = recent(location, model_id, newest_scored(location), over)
+        return behind(found[SERVED], found[ADVECTION], over) if {SERVED, ADVECTION} <= found.keys() else ""
     except NothingScored:
         return ""
-    return behind(found[SERVED], found[ADVECTION], over) if found else ""
+    except FAILURES as error:
+        log.error("live skill cannot be read", store=location.url, reason=str(error))
+        return ""
 
 
 def _watcher(region: Region, settings: Settings, grid: Grid) -> Watch | None:
     """The region's watch; None, logged, while its file of catchments is not in order."""
     try:
         return watch(region, settings, grid)
-    except (ValueError, OSError) as error:
+    except FAILURES as error:
         log.error("no catchments", region=region.name, reason=str(error))
         return None
 

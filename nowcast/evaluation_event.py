@@ -8,9 +8,9 @@ from nowcast.core.grid import Grid
 from nowcast.core.scan import Scan
 from nowcast.ingest import Intake, Outcome, ingest
 from nowcast.settings import Region
-from nowcast.sources import decode
 from nowcast.sources.feeds import files_in
 from nowcast.sources.payload import BadScan
+from nowcast.sources.sandbox import decode
 from nowcast.store.archive import Archive, open_archive, read_slots
 from nowcast.store.repository import Location
 
@@ -61,7 +61,7 @@ def gather(folder: Path, temporary: Path) -> Event:
     for path in files_in(folder):
         name = str(path.relative_to(folder))
         try:
-            kind = _kind(kinds, next(iter(decode(path))), temporary)
+            kind = _kind(kinds, decode(path)[0], temporary)
             result = ingest(kind.intake, path, datetime.now(UTC))
         except (BadScan, OSError) as error:
             skipped.append(Skipped(name, error.reason if isinstance(error, BadScan) else str(error)))

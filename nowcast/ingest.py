@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +18,10 @@ from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
 from nowcast.quality_change import MEMORY, check_change
 from nowcast.settings import USUAL_CADENCE, Region, Settings
-from nowcast.sources import decode
 from nowcast.sources.feeds import time_in_name, usual_step
+from nowcast.sources.limits import MIB, Limits
 from nowcast.sources.payload import BadScan
+from nowcast.sources.sandbox import decode
 from nowcast.store import repository
 from nowcast.store.archive import (
     Archive,
@@ -61,11 +62,12 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Intake:
-    """Where a region's files go."""
+    """Where a region's files go, and what decoding one may cost."""
 
     region: Region
     location: Location
     quarantine: Path
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def archive_location(self) -> Location:
@@ -75,13 +77,16 @@ class Intake:
 
 def intake(region: Region, settings: Settings) -> Intake:
     """Where a region's files go under these settings."""
-    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name))
+    memory, output = settings.decode_memory_mib * MIB, settings.decode_output_mib * MIB
+    limits = Limits(settings.decode_s, settings.decode_cpu_s, memory, output)
+    return Intake(region, settings.location(region.name), settings.quarantine_folder(region.name), limits)
 
 
 def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     """Take one file in; doing it again, or after a kill at any point, changes nothing more.
 
-    Raises OSError when the file cannot be read or the archive not be written now; that may be tried again.
+    Raises OSError when the file cannot be read, no process be started to decode it, or the archive not be written, now;
+    that may be tried again.
     """
     try:
         result = _ingest(where, path, now)
@@ -99,7 +104,7 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
     reached("ingest.begun")
     try:
-        scans, remarks, source_grid = _read(where.region, path, now)
+        scans, remarks, source_grid = _read(where, path, now)
         reached("ingest.decoded")
         archive = _archive(where, path, scans, source_grid)
         (archive.source_grid or source_grid).require(source_grid)
@@ -124,13 +129,13 @@ def _is_known(where: Intake, file_id: bytes) -> bool:
     return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
-def _read(region: Region, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
+def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
     """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
-    checked = [check(scan, now) for scan in decode(path)]
+    checked = [check(scan, now) for scan in decode(path, where.limits)]
     scans = [one.scan for one in checked]
     whole = scans[0].grid
-    if region.box is not None:
-        box = region.box
+    if where.region.box is not None:
+        box = where.region.box
         windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
         scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
     return scans, [reason for one in checked for reason in one.reasons], whole

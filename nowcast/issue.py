@@ -46,7 +46,7 @@ from nowcast.store.forecasts import (
     withhold,
 )
 from nowcast.store.template import RADAR_NEVER
-from nowcast.watch import after_nowcast, is_followed, send
+from nowcast.watch import after_nowcast, is_followed, logged
 
 log = structlog.get_logger()
 
@@ -123,8 +123,8 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
             made.append(nowcast)
     if (shadow := desk.roster.named.shadow) is not None and not desk.stand_in:
         for nowcast in made:
-            start = _start(desk, archive, archive.timeline.slot(nowcast.init_time))
-            _beside(desk, archive, "shadow", shadow, start, now)
+            slot = archive.timeline.slot(nowcast.init_time)
+            _beside(desk, archive, "shadow", shadow, partial(_start, desk, archive, slot), now)
     return made
 
 
@@ -137,7 +137,7 @@ def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
         return
     start = _start(desk, archive, slot)
     if not start.unmoved and slot not in records(desk.beside(ADVECTION, archive)):
-        _beside(desk, archive, ADVECTION, ADVECTION, start, now)
+        _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now)
     on_watch = desk.watch(archive.grid)
     if on_watch is None or start.excerpt.window is None:
         return
@@ -164,7 +164,7 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
     is_new = publish(forecasts, nowcast, now)
     reached("issue.published")
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
-    _beside(desk, archive, ADVECTION, ADVECTION, start, now, nowcast)
+    _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now, nowcast)
     reached("issue.beside")
     if is_new:
         _look_after(desk, archive, nowcast, start, now)
@@ -172,16 +172,16 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
 
 
 def _look_after(desk: Desk, archive: Archive, nowcast: Nowcast, start: Start, now: datetime) -> None:
-    """What follows a nowcast that was published: the outlooks of catchments, and alerts."""
-    on_watch, excerpt = desk.watch(archive.grid), start.excerpt
-    if on_watch is None or excerpt.window is None:
-        return
-    made_by = next(warm for warm in desk.roster.warm.values() if warm.nowcaster.model_id == nowcast.model)
-    members = members_from(archive, made_by, start.slot, excerpt.outlooks, excerpt.window, desk.region.members)
-    named = nowcast.model, nowcast.rung, nowcast.input_age
-    after_nowcast(on_watch, members, Origin(desk.region.name, nowcast.init_time, nowcast.lead_times, *named), now)
-    reached("issue.watched")
-    send(desk.region, on_watch.settings, now)
+    """What follows a nowcast that was published: the outlooks of catchments, and alerts, which others send."""
+    with logged("nothing follows the nowcast", desk.region):
+        on_watch, excerpt = desk.watch(archive.grid), start.excerpt
+        if on_watch is None or excerpt.window is None:
+            return
+        made_by = next(warm for warm in desk.roster.warm.values() if warm.nowcaster.model_id == nowcast.model)
+        members = members_from(archive, made_by, start.slot, excerpt.outlooks, excerpt.window, desk.region.members)
+        named = nowcast.model, nowcast.rung, nowcast.input_age
+        after_nowcast(on_watch, members, Origin(desk.region.name, nowcast.init_time, nowcast.lead_times, *named), now)
+        reached("issue.watched")
 
 
 def _start(desk: Desk, archive: Archive, slot: int) -> Start:
@@ -228,12 +228,18 @@ def _steps(desk: Desk, archive: Archive, forecasts: Forecasts, start: Start, now
 
 
 def _beside(
-    desk: Desk, archive: Archive, store: str, name: str, start: Start, now: datetime, served: Nowcast | None = None
+    desk: Desk,
+    archive: Archive,
+    store: str,
+    name: str,
+    begin: Callable[[], Start],
+    now: datetime,
+    served: Nowcast | None = None,
 ) -> None:
     """Another method's nowcast from the same scan, kept apart; what goes wrong is logged once and stops nothing."""
-    if start.unmoved:
-        return
     try:
+        if (start := begin()).unmoved:
+            return
         kept, method = desk.beside(store, archive), rolling(desk.roster, name, archive.sampling)
         own = (
             served

@@ -46,8 +46,8 @@ def follow_locally(
 
     What a process before this one left undone is done first. Scans lead to their nowcasts and then to the scores of
     those before; scoring that fails is logged, and tried again with the next scan. A store that fails, as when its disk
-    is full, is tried again and again. After an outage only the newest scan leads to a nowcast, before most of the
-    others come in.
+    is full, is tried again and again. After an outage the newest scan alone leads to a nowcast, before most others come
+    in. Alerts that wait are sent when no scan does, and at the end.
     """
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
     made = _try_to_issue(at)
@@ -63,6 +63,7 @@ def follow_locally(
         if not paths:
             send(region, settings, datetime.now(UTC))
             idle()
+    send(region, settings, datetime.now(UTC))
 
 
 def tell(progress: Progress, taken: Sequence[Ingested], made: list[str]) -> None:

@@ -144,6 +144,10 @@ class Settings(BaseSettings):
     s3_region: str | None = None
     ray_address: str | None = Field(None, description="Ray cluster to join; one of our own when absent")
     device: str = Field("auto", description="cpu, cuda or auto")
+    decode_s: float = Field(60.0, gt=0, description="seconds that decoding a file may take")
+    decode_cpu_s: int = Field(20, ge=1, description="seconds of CPU time that decoding a file may take")
+    decode_memory_mib: int = Field(4096, ge=512, description="address space of the process that decodes")
+    decode_output_mib: int = Field(2048, ge=1, description="what a file's scans may decode to")
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 

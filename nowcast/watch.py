@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from icechunk import IcechunkError
 
 from nowcast.alerts.book import read_book
 from nowcast.alerts.delivery import deliver
@@ -17,6 +18,7 @@ from nowcast.catchments.polygons import Weights, weigh
 from nowcast.core.grid import Grid
 from nowcast.core.timeline import parse_time
 from nowcast.core.types import FloatField
+from nowcast.ladder import FAILURES
 from nowcast.settings import Region, Settings
 from nowcast.store.forecasts import Forecasts, issued, read_rain_rate
 from nowcast.store.outlooks import outlooks_at, publish_outlooks
@@ -72,12 +74,12 @@ def after_nowcast(
     steps is logged and stops neither the caller nor the others; without outlooks the result is empty.
     """
     where, made = watch.settings.location(watch.region.name), tuple[CatchmentOutlook, ...]()
-    with _logged("no outlooks", watch.region):
+    with logged("no outlooks", watch.region):
         made = outlooks(watch.weights, members_by_lead, origin)
     if made:
-        with _logged("outlooks not kept", watch.region):
+        with logged("outlooks not kept", watch.region):
             publish_outlooks(where.child("catchments"), made, now)
-        with _logged("alerts not judged", watch.region):
+        with logged("alerts not judged", watch.region):
             update_alerts(where.child("alerts"), watch.region.alerts, made, now)
     return made
 
@@ -93,19 +95,19 @@ def is_followed(watch: Watch, init_time: datetime, model: str) -> bool:
 
 
 def send(region: Region, settings: Settings, now: datetime) -> None:
-    """Send the alerts that wait, in a few seconds at most; to be called after publishing, in every cycle."""
+    """Send the alerts that wait, in a few seconds at most: after publishing, in every cycle, where no nowcast waits."""
     if region.alerts:
-        with _logged("alerts not sent", region):
+        with logged("alerts not sent", region):
             deliver(settings.location(region.name).child("alerts"), region.alerts, settings.token, now)
 
 
 @contextmanager
-def _logged(what: str, region: Region) -> Iterator[None]:
+def logged(what: str, region: Region) -> Iterator[None]:
     """Log what goes wrong instead of raising it."""
     try:
         yield
-    except (ValueError, ArithmeticError, LookupError, OSError, RuntimeError) as error:
-        log.error(what, region=region.name, reason=str(error))
+    except (*FAILURES, IcechunkError) as error:
+        log.error(what, region=region.name, reason=str(error) or type(error).__name__)
 
 
 def one_member(fields: Iterable[FloatField]) -> Iterator[FloatField]:

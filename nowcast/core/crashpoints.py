@@ -21,6 +21,7 @@ POINTS = (
     "repository.lock.held",
     "repository.commit.before",
     "repository.commit.after",
+    "retention.expired",
     "objects.write.before",
     "objects.write.after",
     "objects.change.before",

@@ -1,5 +1,6 @@
 """Reflectivity, rain rate, and the limits of both."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +32,8 @@ class ZR:
     b: float
 
     def __post_init__(self) -> None:
-        if self.a <= 0 or self.b <= 0:
-            raise ValueError(f"Z-R coefficients must be positive, not a={self.a}, b={self.b}")
+        if not (0 < self.a < math.inf and 0 < self.b < math.inf):
+            raise ValueError(f"Z-R coefficients must be positive and finite, not a={self.a}, b={self.b}")
 
     def rain_rate(self, reflectivity: FloatField) -> FloatField:
         """mm h-1 from dBZ, same shape; 0 at and below NO_ECHO, NaN stays NaN."""

@@ -1,6 +1,5 @@
 """File formats. Vendor words stop here: every reader turns a file's content into Scans."""
 
-import pickle
 import struct
 import zipfile
 import zlib
@@ -23,7 +22,9 @@ from nowcast.sources import (
     mrms_grib2,
     odim_hdf5,
 )
+from nowcast.sources.limits import MAX_SCANS
 from nowcast.sources.payload import BadScan, Payload, load
+from nowcast.sources.projection import require_usable
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ DAMAGE = (
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
-    pickle.PickleError,
     UnidentifiedImageError,
     Image.DecompressionBombError,
     RasterioError,
@@ -76,24 +76,36 @@ def recognise(payload: Payload) -> str:
         try:
             if source.recognises(payload):
                 return name
+        except BadScan:
+            raise
         except DAMAGE as error:
             raise BadScan(payload.name, f"damaged: {type(error).__name__}: {error}") from error
     raise BadScan(payload.name, "content is of no known radar format")
 
 
-def decode(path: Path) -> list[Scan]:
-    """All scans of a file in time order, of whichever known format its content is.
+def scans_in(path: Path) -> Iterator[Scan]:
+    """The scans of a file in time order, of whichever known format its content is.
 
-    Raises BadScan, naming the file and the reason, when it is truncated, corrupt or of no known format.
+    Raises BadScan, naming the file and the reason, when it is truncated, corrupt, of no known format, or holds more
+    scans than any feed packs together. OSError when the file cannot be read.
     """
     payload = load(path)
     source = recognise(payload)
+    count = 0
     try:
-        scans = list(SOURCES[source].read(payload))
+        for count, scan in enumerate(SOURCES[source].read(payload), 1):
+            if count > MAX_SCANS:
+                raise BadScan(payload.name, f"more than {MAX_SCANS} scans")
+            require_usable(scan.grid)
+            yield scan
     except BadScan:
         raise
     except DAMAGE as error:
         raise BadScan(payload.name, f"damaged {source} file: {type(error).__name__}: {error}") from error
-    if not scans:
+    if not count:
         raise BadScan(payload.name, f"{source} file holds no scan")
-    return scans
+
+
+def decode(path: Path) -> list[Scan]:
+    """All of `scans_in` at once, in this process; `sandbox.decode` does the same in one that may die."""
+    return list(scans_in(path))

@@ -8,7 +8,7 @@ import numpy as np
 
 from nowcast.core.grid import Grid
 from nowcast.core.scan import Scan
-from nowcast.sources.hdf5 import holds, number, open_hdf5, text
+from nowcast.sources.hdf5 import array, holds, number, numbers, open_hdf5, text
 from nowcast.sources.payload import BadScan, Payload
 
 METRES = {"km": 1000.0, "m": 1.0}
@@ -23,10 +23,10 @@ def read(payload: Payload) -> Iterator[Scan]:
     """The one scan in the file, as mm h-1."""
     with open_hdf5(payload) as file:
         field = file["precipitation"]
-        raw = field[()]
+        raw = array(field)
         amount = raw * number(field, "scale_factor") + number(field, "add_offset")
         coverage = raw != number(field, "_FillValue")
-        start, end = (datetime.fromtimestamp(int(file[k][()]), UTC) for k in ("start_time", "valid_time"))
+        start, end = (datetime.fromtimestamp(int(array(file[k])), UTC) for k in ("start_time", "valid_time"))
         product = f"{int(number(file, 'station_id'))} {text(file, 'title')}"
         grid = _grid(file)
     if end <= start:
@@ -37,7 +37,7 @@ def read(payload: Payload) -> Iterator[Scan]:
 
 def _grid(file: h5py.File) -> Grid:
     scale = METRES[text(file["x"], "units")]
-    x, y = file["x"][()] * scale, file["y"][()] * scale
+    x, y = array(file["x"]) * scale, array(file["y"]) * scale
     dx, dy = float(x[1] - x[0]), float(y[0] - y[1])
     return Grid(_crs(file["proj"]), float(x[0]) - dx / 2, float(y[0]) + dy / 2, dx, dy, len(y), len(x))
 
@@ -45,7 +45,7 @@ def _grid(file: h5py.File) -> Grid:
 def _crs(mapping: h5py.Dataset) -> str:
     if (name := text(mapping, "grid_mapping_name")) != "albers_conical_equal_area":
         raise ValueError(f"grid mapping {name} is not albers_conical_equal_area")
-    lat_1, lat_2 = (float(v) for v in mapping.attrs["standard_parallel"])
+    lat_1, lat_2 = numbers(mapping, "standard_parallel")
     lat_0, lon_0, x_0, y_0, a, b = (
         number(mapping, name)
         for name in (

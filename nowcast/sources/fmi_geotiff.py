@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import numpy as np
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import FMI, NO_ECHO
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import utc
 from nowcast.sources.payload import BadScan, Payload
+from nowcast.sources.raster import open_raster
 
 TIFF_MAGICS = (b"II*\x00", b"MM\x00*")
 
@@ -26,7 +27,7 @@ def recognises(payload: Payload) -> bool:
 
 def read(payload: Payload) -> Iterator[Scan]:
     """The one scan in the file."""
-    with MemoryFile(payload.content) as memory, memory.open(driver="GTiff") as dataset:
+    with open_raster(payload, "GTiff") as dataset:
         items = _items(dataset.tags().get("GDAL_METADATA", ""))
         if "Gain" not in items:
             raise BadScan(payload.name, "GDAL_METADATA holds no gain")

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from pyproj import Proj
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import FMI
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import utc
 from nowcast.sources.payload import BadScan, Payload
+from nowcast.sources.projection import plain_projection
 
 EARTH_RADIUS = 6371288
 
@@ -63,7 +63,7 @@ def _grid(header: Header) -> Grid:
     centre, true_latitude = (header.comments[key][0] for key in ("centrallongitude", "truelatitude"))
     crs = f"+proj=stere +lat_0=90 +lon_0={centre} +lat_ts={true_latitude} +R={EARTH_RADIUS} +units=m +no_defs"
     corners = (header.comments[key] for key in ("bottomleft", "topright"))
-    (west, south), (east, north) = (Proj(crs)(float(lon), float(lat)) for lon, lat in corners)
+    (west, south), (east, north) = (plain_projection(crs)(float(lon), float(lat)) for lon, lat in corners)
     return Grid(
         crs, west, north, (east - west) / header.width, (north - south) / header.height, header.height, header.width
     )

@@ -15,7 +15,7 @@ from nowcast.core.rain import NO_ECHO
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import utc
 from nowcast.core.types import BoolField, FloatField
-from nowcast.sources.hdf5 import holds, number, open_hdf5, text
+from nowcast.sources.hdf5 import array, holds, number, open_hdf5, text
 from nowcast.sources.payload import BadScan, Payload
 
 FORMULA = re.compile(r"GEO\s*=\s*(\S+?)\s*\*\s*PV\s*\+\s*(\S+)")
@@ -51,7 +51,7 @@ def _physical(image: h5py.Group) -> tuple[FloatField, BoolField]:
     found = FORMULA.match(text(calibration, "calibration_formulas"))
     if not found:
         raise ValueError(f"cannot read the formula {text(calibration, 'calibration_formulas')!r}")
-    raw = image["image_data"][()]
+    raw = array(image["image_data"])
     outside, missing = (number(calibration, f"calibration_{k}") for k in ("out_of_image", "missing_data"))
     coverage = raw != outside
     values = raw.astype(np.float32) * np.float32(found[1]) + np.float32(found[2])

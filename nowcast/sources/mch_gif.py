@@ -37,14 +37,14 @@ def recognises(payload: Payload) -> bool:
 
 def read(payload: Payload) -> Iterator[Scan]:
     """The one scan in the file, as mm h-1."""
-    with Image.open(io.BytesIO(payload.content)) as image:
+    with Image.open(io.BytesIO(payload.content), formats=["GIF"]) as image:
+        if image.size != GRID.shape[::-1]:
+            raise BadScan(payload.name, f"image is {image.size[::-1]}, the Swiss domain is {GRID.shape}")
         index = np.asarray(image)
         comment = bytes(image.info.get("comment", b""))
     found = ACCUMULATION.search(comment)
     if not found:
         raise BadScan(payload.name, f"no time and accumulation in the GIF comment {comment[:80]!r}")
-    if index.shape != GRID.shape:
-        raise BadScan(payload.name, f"image is {index.shape}, the Swiss domain is {GRID.shape}")
     minutes = int(found[2])
     rate = _table()[index] * np.float32(60.0 / minutes)
     yield Scan(

@@ -16,8 +16,9 @@ from nowcast.core.rain import MARSHALL_PALMER, NO_ECHO, ZR
 from nowcast.core.scan import Scan
 from nowcast.core.timeline import utc
 from nowcast.core.types import BoolField, FloatField
-from nowcast.sources.hdf5 import holds, number, open_hdf5, text
+from nowcast.sources.hdf5 import array, holds, number, open_hdf5, text
 from nowcast.sources.payload import BadScan, Payload
+from nowcast.sources.projection import plain_projection
 
 QUANTITIES = ("RATE", "ACRR", "DBZH", "TH")
 NODATA, UNDETECT = -9_999_000.0, -8_888_000.0
@@ -34,7 +35,7 @@ def read(payload: Payload) -> Iterator[Scan]:
         if (kind := text(file["what"], "object")) not in ("COMP", "IMAGE"):
             raise BadScan(payload.name, f"ODIM object {kind} is not a composite")
         dataset, data, quantity = _find(payload, file)
-        values, coverage = _physical(data["data"][()], data, dataset, quantity)
+        values, coverage = _physical(array(data["data"]), data, dataset, quantity)
         nominal_time = _time(file["what"], "")
         interval = _time(dataset["what"], "end") - _time(dataset["what"], "start")
         grid, zr = _grid(file["where"]), _zr(data)
@@ -108,8 +109,9 @@ def _zr(data: h5py.Group) -> ZR:
 def _grid(where: h5py.Group) -> Grid:
     """Pixel sizes come from the corners where xscale is not in metres, as in MeteoSwiss files."""
     crs = text(where, "projdef")
+    place = plain_projection(crs)
     (west, north), (east, south) = (
-        Proj(crs)(number(where, f"{corner}_lon"), number(where, f"{corner}_lat")) for corner in ("UL", "LR")
+        place(number(where, f"{corner}_lon"), number(where, f"{corner}_lat")) for corner in ("UL", "LR")
     )
     width, height = (int(number(where, name)) for name in ("xsize", "ysize"))
     dx, dy = (east - west) / width, (north - south) / height

@@ -1,11 +1,15 @@
 """A file's bytes, as readers see them, and the error that readers raise."""
 
+import bz2
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_BYTES = 1 << 30
-"""Largest file, before and after gunzip, that is read at all."""
+from nowcast.sources.limits import MAX_BYTES, MAX_RATIO, RATIO_FREE
+
+SLICE = 4096
+"""Packed bytes taken at a time. One of gzip unpacks to 4 MB at most; bzip2 is asked for no more than that."""
 
 
 class BadScan(ValueError):
@@ -19,31 +23,67 @@ class BadScan(ValueError):
 
 @dataclass(frozen=True)
 class Payload:
-    """A file's name without its folder, and its content with gzip already taken off."""
+    """A file's name without its folder, and its content with gzip or bzip2 already taken off."""
 
     name: str
     content: bytes
 
 
 def load(path: Path) -> Payload:
-    """Read a file, gunzipped when its content says so; BadScan when it is empty, too large or damaged."""
+    """Read a file, unpacked when its content says so; BadScan when it is empty, too large or damaged.
+
+    OSError when it cannot be read.
+    """
     if path.stat().st_size > MAX_BYTES:
         raise BadScan(path.name, f"larger than {MAX_BYTES} bytes")
     content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = _gunzip(path.name, content)
+    for magic, (packing, unpacked) in PACKINGS.items():
+        if content.startswith(magic):
+            content = _bounded(path.name, packing, content, unpacked)
+            break
     if not content:
         raise BadScan(path.name, "empty file")
     return Payload(path.name, content)
 
 
-def _gunzip(name: str, content: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
+def _bounded(name: str, packing: str, content: bytes, unpacked: Callable[[bytes], Iterator[bytes]]) -> bytes:
+    """All that unpacks; given up as soon as it is too much."""
+    plain = bytearray()
     try:
-        plain = stream.decompress(content, MAX_BYTES)
-    except zlib.error as error:
-        raise BadScan(name, f"damaged gzip: {error}") from error
-    if not stream.eof:
-        reason = f"unpacks to more than {MAX_BYTES} bytes" if stream.unconsumed_tail else "truncated gzip"
-        raise BadScan(name, reason)
-    return plain
+        for part in unpacked(content):
+            plain += part
+            if len(plain) > MAX_BYTES:
+                raise BadScan(name, f"unpacks to more than {MAX_BYTES} bytes")
+            if len(plain) > max(RATIO_FREE, MAX_RATIO * len(content)):
+                raise BadScan(name, f"unpacks to more than {MAX_RATIO} times its size")
+    except EOFError:
+        raise BadScan(name, f"truncated {packing}") from None
+    except (zlib.error, OSError) as error:
+        raise BadScan(name, f"damaged {packing}: {error}") from error
+    return bytes(plain)
+
+
+def _gunzipped(content: bytes) -> Iterator[bytes]:
+    """Parts of what one gzip member unpacks to; EOFError when it has no end."""
+    stream = zlib.decompressobj(wbits=31)
+    for at in range(0, len(content), SLICE):
+        yield stream.decompress(content[at : at + SLICE])
+        if stream.eof:
+            return
+    raise EOFError
+
+
+def _bunzipped(content: bytes) -> Iterator[bytes]:
+    """Parts of what one bzip2 stream unpacks to; EOFError when it has no end."""
+    stream = bz2.BZ2Decompressor()
+    for at in range(0, len(content), SLICE):
+        yield stream.decompress(content[at : at + SLICE], 1024 * SLICE)
+        while not stream.needs_input and not stream.eof:
+            yield stream.decompress(b"", 1024 * SLICE)
+        if stream.eof:
+            return
+    raise EOFError
+
+
+PACKINGS = {b"\x1f\x8b": ("gzip", _gunzipped), b"BZh": ("bzip2", _bunzipped)}
+"""First bytes of a packed file -> its name, and what unpacks it."""

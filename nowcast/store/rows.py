@@ -43,10 +43,11 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 
 def summed(rows: pa.Table, minutes: Sequence[int]) -> Sums:
-    """Rows of one method added up lead by lead, `minutes` being the leads; all must be `alike`."""
+    """Rows of one method added up lead by lead, `minutes` being the leads, all `alike`. ValueError without counts."""
     places = np.searchsorted(minutes, rows["lead_minutes"].to_numpy())
     sums = _part(Sums, rows, places, len(minutes), "")
-    assert isinstance(sums, Sums)
+    if not isinstance(sums, Sums):
+        raise ValueError(f"rows of {rows.num_rows} scans hold no counts of events")
     return sums
 
 

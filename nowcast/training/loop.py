@@ -146,7 +146,7 @@ class Trainer:
 
     def load(self, path: Path) -> None:
         """Go on from where `save` was called, by the same steps as if never interrupted."""
-        state: dict[str, Any] = torch.load(path, map_location=self.config.device, weights_only=False)
+        state: dict[str, Any] = torch.load(path, map_location=self.config.device, weights_only=True)
         for name in ("model", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.average, self.step, self.seconds = state["average"], state["step"], state["seconds"]
@@ -191,7 +191,7 @@ def descents(trainer: Trainer) -> Iterator[Progress]:
 
 def averaged(path: Path, config: TrainConfig) -> tuple[RainModel, int]:
     """The model with the running mean of the weights, and the number of steps, of a state that a trainer saved."""
-    state = torch.load(path, map_location="cpu", weights_only=False)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     return _with(state["average"], config), state["step"]
 
 

@@ -12,7 +12,9 @@ from nowcast.core import crashpoints
 from nowcast.core.crashpoints import POINTS, arm, disarm, reached
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITES = re.compile(r"(\brepository\.transaction|\bobjects\.(write|change)|\b(fresh|part)\.replace|\bobstore\.put)\(")
+WRITES = re.compile(
+    r"(\brepository\.transaction|\bobjects\.(write|change)|\b(fresh|part)\.replace|\bobstore\.put|expire_snapshots)\("
+)
 """A commit, an object that is put, a file that is renamed into place."""
 
 NOT_IN_THE_CYCLE = ("training", "cli", "demo", "pictures", "plots", "drawing")

@@ -21,7 +21,8 @@ import structlog
 import torch
 from crash.scene import Scene
 
-from nowcast import champion, registry
+from nowcast import champion, registry, sources
+from nowcast import ingest as taking_in
 from nowcast.alerts import judging
 from nowcast.core import crashpoints
 from nowcast.exports.folder import export
@@ -30,6 +31,7 @@ from nowcast.sources.feeds import Replay
 from nowcast.store import days, query
 from nowcast.store.archive import open_archive
 from nowcast.store.query import Reader
+from nowcast.store.retention import sweep
 
 LOADED_BEFOREHAND = (dask.array,)
 """What xarray would load in every life anew."""
@@ -70,6 +72,8 @@ def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connectio
     """Follow the feed, which has so many files by now, and export what is newest; log lines go to the witness."""
     torch.set_num_threads(1)
     judging.STALE_AFTER = ALWAYS
+    if not scene.is_sandboxed:
+        taking_in.decode = lambda path, limits: sources.decode(path)
 
     def tell(event: str, **more: Any) -> None:
         witness.send_bytes(json.dumps({"event": event, "at": time.monotonic()} | more, default=str).encode())
@@ -82,6 +86,8 @@ def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connectio
         crashpoints.arm(death.point, killed_at(death.nth))
     feed = Staged(scene, Replay(list(scene.paths[:files])))
     follow_locally(scene.region, scene.settings, feed, lambda *_: None, lambda: None)
+    if scene.is_aged:
+        sweep(scene.settings.location("here").child("archive"), timedelta(0), datetime.now(UTC))
     if scene.settings.location("here").is_local:
         found = query.latest(Reader(scene.settings.location("here").child("forecasts")))
         list(export(found, "here", Path(scene.settings.store).parent / "exports", ("stac",)))

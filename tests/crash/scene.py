@@ -36,7 +36,8 @@ class Scene:
     """Files in the order in which they come, for one region; `challenger` is registered and promoted on the way.
 
     The last is a usual scan, so that every kill has a nowcast after it. An aged scene begins with a forecast store of
-    an earlier version, and its file of scores is damaged once.
+    an earlier version, its file of scores is damaged once, and old commits of its archive are swept away. In a
+    sandboxed one every life decodes in a process of its own, which takes its time to start.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scene:
     challenger: Path
     promotion: int
     is_aged: bool = False
+    is_sandboxed: bool = False
 
     def at(self, folder: Path, url: str, **settings: object) -> "Scene":
         """The same in another folder, with alerts sent to `url`, under other settings."""
@@ -81,7 +83,7 @@ def finnish(folder: Path, scans: int = 7) -> Scene:
     del paths[GAP]
     region, settings = _setting(folder, "advection")
     region = region.model_copy(update={"box": FMI_BOX, "alerts": (), "catchments": None, "archive_start": FMI_START})
-    return Scene("fmi", tuple(paths), region, settings, _challenger(folder), 4)
+    return Scene("fmi", tuple(paths), region, settings, _challenger(folder), 4, is_sandboxed=True)
 
 
 def _setting(folder: Path, model: str) -> tuple[Region, Settings]:
