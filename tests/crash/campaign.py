@@ -171,7 +171,7 @@ def quiet() -> None:
 def main() -> None:
     """Run, write the report after every history, and at last the page."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--kills", type=int, default=540)
+    options.add_argument("--kills", type=int, default=510)
     options.add_argument("--seconds", type=float, default=3600.0)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=ROOT / "reports" / "crash.json")

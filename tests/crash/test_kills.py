@@ -19,7 +19,7 @@ from nowcast.store.repository import array
 
 MOST_HISTORIES = 14
 
-ELSEWHERE = ("forecasts.upgrade", "objects.swap", "days.aside", "actor")
+ELSEWHERE = ("forecasts.upgrade", "objects.swap", "days.aside", "retention", "actor")
 """Places that the long form reaches, in a bucket, on an aged store, and on Ray."""
 
 
