@@ -50,7 +50,8 @@ class Desk:
 
     `verdict` says why a model should rest for now, empty when it need not. `watcher` finds the catchments on a grid,
     None when there are none. `stand_in` is why models are out of reach and simpler methods stand in for them, empty
-    when they do not. `clock` gives seconds. `is_resumed` once what a process before this one left undone is done.
+    when they do not. `clock` gives seconds. `is_resumed` unless something may be left undone: by a process before this
+    one, or by an error.
     """
 
     region: Region

@@ -114,6 +114,7 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
         return []
     if not desk.is_resumed:
         _resume(desk, archive, now)
+    desk.is_resumed = False
     made: list[Nowcast] = []
     slots = due(archive, desk.forecasts(archive))
     for slot in slots[-1:] if newest else slots:
@@ -125,12 +126,13 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
         for nowcast in made:
             slot = archive.timeline.slot(nowcast.init_time)
             _beside(desk, archive, "shadow", shadow, partial(_start, desk, archive, slot), now)
+    with logged("what follows a nowcast may be left undone", desk.region):
+        desk.is_resumed = not made or _is_followed(desk, archive, made[-1].init_time, made[-1].model, now)
     return made
 
 
 def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
-    """Do what should have followed the newest nowcast, where a process was killed before that; once per desk."""
-    desk.is_resumed = True
+    """Do what should have followed the newest nowcast, where a process was killed, or a store failed, before that."""
     forecasts = desk.forecasts(archive)
     slot, held = max(records(forecasts).items(), default=(-1, Record("", NO_RUNG)))
     if not held.is_issued or desk.stand_in:
@@ -138,16 +140,17 @@ def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
     start = _start(desk, archive, slot)
     if not start.unmoved and slot not in records(desk.beside(ADVECTION, archive)):
         _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now)
-    on_watch = desk.watch(archive.grid)
-    if on_watch is None or start.excerpt.window is None:
-        return
-    try:
-        if not is_followed(on_watch, archive.timeline.time(slot), held.model):
+    with logged("what follows a nowcast was not made up for", desk.region):
+        if not _is_followed(desk, archive, archive.timeline.time(slot), held.model, now):
             method = method_at(desk.roster, held.model, archive.sampling)
             again = make(method, archive, forecasts, start, now)
             _look_after(desk, archive, replace(again, rung=held.rung), start, now)
-    except (*FAILURES, IcechunkError) as error:
-        complain(desk.roster, "what follows a nowcast was not made up for", error)
+
+
+def _is_followed(desk: Desk, archive: Archive, init_time: datetime, model: str, now: datetime) -> bool:
+    """Whether a nowcast has its outlooks and its alerts are judged, where there are catchments."""
+    on_watch = desk.watch(archive.grid)
+    return on_watch is None or not on_watch.weights or is_followed(on_watch, init_time, model, now)
 
 
 def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from icechunk import IcechunkError
 
+from nowcast.alerts import judging
 from nowcast.alerts.book import read_book
 from nowcast.alerts.delivery import deliver
 from nowcast.alerts.judging import update_alerts
@@ -84,14 +85,19 @@ def after_nowcast(
     return made
 
 
-def is_followed(watch: Watch, init_time: datetime, model: str) -> bool:
-    """Whether the outlooks of a nowcast are kept and all alerts judged by it; ValueError or OSError when unreadable."""
+def is_followed(watch: Watch, init_time: datetime, model: str, now: datetime) -> bool:
+    """Whether the outlooks of a nowcast are kept and, unless it is stale, the alerts judged by it.
+
+    ValueError or OSError when that cannot be read.
+    """
     where = watch.settings.location(watch.region.name)
     if not outlooks_at(where.child("catchments"), init_time, model):
         return False
-    standings = read_book(where.child("alerts")).standings.values() if watch.region.alerts else ()
+    if not watch.region.alerts or now - init_time > judging.STALE_AFTER:
+        return True
+    standings = read_book(where.child("alerts")).standings.values()
     judged = [bool(one.judged) and parse_time(one.judged) >= init_time for one in standings]
-    return all(judged) and bool(judged) == bool(watch.region.alerts)
+    return bool(judged) and all(judged)
 
 
 def send(region: Region, settings: Settings, now: datetime) -> None:

@@ -4,6 +4,7 @@ Loaded once by a fork server, so that a life begins within milliseconds. What it
 which go to whoever counts.
 """
 
+import errno
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from nowcast.alerts import judging
 from nowcast.core import crashpoints
 from nowcast.exports.folder import export
 from nowcast.replay import follow_locally
+from nowcast.sources import inflow
 from nowcast.sources.feeds import Replay
 from nowcast.store import days, query
 from nowcast.store.archive import open_archive
@@ -41,10 +43,14 @@ ALWAYS = timedelta(days=36_500)
 
 @dataclass(frozen=True)
 class Death:
-    """Where a life ends: when it reaches a crash point for the n-th time; nowhere without a point."""
+    """Where a life ends: when it reaches a crash point for the n-th time; nowhere without a point.
+
+    With `errors` it is not killed: the disk fails once at every point but the export's.
+    """
 
     point: str = ""
     nth: int = 1
+    errors: bool = False
 
 
 @dataclass
@@ -82,6 +88,11 @@ def live(scene: Scene, files: int, death: Death, trace: bool, witness: Connectio
     if trace:
         for name in crashpoints.POINTS:
             crashpoints.arm(name, _noted(tell, name))
+    if death.errors:
+        inflow.AGAIN_S = 0.0
+        for name in crashpoints.POINTS:
+            if not name.startswith("export"):
+                crashpoints.arm(name, _failing_once(name))
     if death.point:
         crashpoints.arm(death.point, killed_at(death.nth))
     feed = Staged(scene, Replay(list(scene.paths[:files])))
@@ -124,6 +135,17 @@ def _to(tell: Callable[..., None]) -> Callable[..., Any]:
 
 def _noted(tell: Callable[..., None], name: str) -> Callable[[], None]:
     return lambda: tell("reached", point=name)
+
+
+def _failing_once(name: str) -> Callable[[], None]:
+    """Raises EIO when it is called for the first time."""
+    passed = count(1)
+
+    def strike() -> None:
+        if next(passed) == 1:
+            raise OSError(errno.EIO, "Input/output error", name)
+
+    return strike
 
 
 def killed_at(nth: int) -> Callable[[], None]:

@@ -52,6 +52,18 @@ def test_whatever_is_killed_nothing_is_lost_or_false_and_the_next_life_publishes
     assert max(tally.recoveries) <= 10.0
 
 
+def test_a_disk_that_fails_once_at_every_place_changes_nothing_in_the_end(
+    stage: tuple[Stage, str], tmp_path: Path
+) -> None:
+    """The cycle says so, and goes on by itself."""
+    at, url = stage
+    scene, witness = placed(at.scene, tmp_path / "disk", url, {}), Witness()
+    assert one_life(scene, len(scene.paths), Death(errors=True), witness) == 0
+    assert wrong(holdings(scene), at.clean.holdings, True) == []
+    said = {line["event"] for line in witness.lines if line.get("level") == "error"}
+    assert {"file cannot be taken in now", "issuing failed", "scoring failed"} <= said
+
+
 @pytest.fixture(scope="module")
 def half(stage: tuple[Stage, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Clean, Witness]:
     """A life that was killed when its third nowcast was committed."""
