@@ -60,5 +60,9 @@ fuzz: install
 faults: install
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m faults
 
+# Kills at every named place and at random; writes reports/crash.json and the table in docs/guarantees.md.
+crash: install
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(VENV)/bin/python -m crash.campaign
+
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

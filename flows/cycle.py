@@ -10,7 +10,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, send_alerts
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
-from nowcast.serving.actor import connect
 from nowcast.settings import Settings
 from nowcast.sources.feeds import files_in
 
@@ -32,7 +31,6 @@ async def issue(region: str) -> list[str]:
     """Initial times of the nowcasts that were due; alerts that wait are sent, whether any was or not."""
     settings = Settings()
     known = settings.region(region)
-    connect(settings)
     issued = await issue_nowcasts(known, settings)
     await send_alerts(known, settings)
     return issued

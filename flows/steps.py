@@ -1,20 +1,26 @@
 """The tasks that flows are made of. A scan is a task; every task may be repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from prefect import task
+from icechunk import IcechunkError
+from prefect import Task, task
 
 from nowcast import replay
 from nowcast.core.timeline import isoformat
 from nowcast.ingest import Ingested, ingest, intake
 from nowcast.issue import issue_without_actor
-from nowcast.serving.actor import ActorFailed, issue_at_actor
+from nowcast.serving.actor import issue_at_actor
+from nowcast.serving.cluster import ActorFailed
 from nowcast.settings import Region, Settings
 from nowcast.watch import send
+
+STORE_FAILS = (OSError, IcechunkError)
+"""What a store raises that cannot be reached, read or written now."""
 
 
 @task(retries=3, retry_delay_seconds=[1, 5, 30])
@@ -70,3 +76,32 @@ async def score_nowcasts(
 ) -> list[datetime]:
     """Everything that has come true and was not scored, at `times` however long ago; the valid times scored."""
     return await asyncio.to_thread(replay.score, region, settings, times, days_back)
+
+
+class Steps(NamedTuple):
+    """What a cycle is made of."""
+
+    ingest: Callable[..., Awaitable[Ingested]]
+    issue: Callable[..., Awaitable[list[str]]]
+    score: Callable[..., Awaitable[list[datetime]]]
+
+
+def unrecorded(step: Task[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A task's function with its retries, for when there is no server to record it."""
+    delays = step.retry_delay_seconds
+    assert isinstance(delays, list)
+
+    async def run(*args: Any) -> Any:
+        for delay in delays:
+            try:
+                return await step.fn(*args)
+            except STORE_FAILS:
+                await asyncio.sleep(delay)
+        return await step.fn(*args)
+
+    return run
+
+
+RECORDED = Steps(ingest_file, issue_nowcasts, score_nowcasts)
+UNRECORDED = Steps(unrecorded(ingest_file), unrecorded(issue_nowcasts), unrecorded(score_nowcasts))
+"""The same with and without Prefect's server."""

@@ -108,7 +108,7 @@ def follow(region: RegionName, store: Store = None) -> None:
     """Follow the region's feed through Prefect and Ray until interrupted."""
     import asyncio
 
-    from flows.follow import follow as follow_flow
+    from flows.follow import follow_anyway
     from flows.guard import refuse_exposed
     from nowcast.sources.feeds import Directory
 
@@ -116,7 +116,7 @@ def follow(region: RegionName, store: Store = None) -> None:
         known, settings = settings_for(region, store)
         refuse_exposed(settings)
         feed = Directory(settings.feed(known), known.pattern)
-        asyncio.run(follow_flow(known, settings, feed, _report))
+        asyncio.run(follow_anyway(known, settings, feed, _report))
 
 
 @app.command()

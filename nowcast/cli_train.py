@@ -104,7 +104,7 @@ def _job(
 
         yield train_on
         return
-    from nowcast.serving.actor import connect, disconnect
+    from nowcast.serving.cluster import connect, disconnect
     from nowcast.training.distributed import Crew, train_distributed
 
     crew = Crew(workers, storage, cpus=cpus)

@@ -63,7 +63,8 @@ def _synthetic(folder: Path, count: int) -> list[Path]:
 
 def _play(region: Region, settings: Settings, paths: list[Path]) -> None:
     from flows.follow import follow
-    from nowcast.serving.actor import connect, disconnect, stop
+    from nowcast.serving.actor import stop
+    from nowcast.serving.cluster import connect, disconnect
 
     connect(settings)
     with bar(len(paths), "replay") as step:

@@ -50,7 +50,8 @@ class Desk:
 
     `verdict` says why a model should rest for now, empty when it need not. `watcher` finds the catchments on a grid,
     None when there are none. `stand_in` is why models are out of reach and simpler methods stand in for them, empty
-    when they do not. `clock` gives seconds.
+    when they do not. `clock` gives seconds. `is_resumed` unless something may be left undone: by a process before this
+    one, or by an error.
     """
 
     region: Region
@@ -61,6 +62,7 @@ class Desk:
     stand_in: str = ""
     clock: Callable[[], float] = time.monotonic
     sight: Sight = field(default_factory=Sight)
+    is_resumed: bool = False
     _archive: Archive | None = field(default=None, init=False)
     _watch: Watch | None = field(default=None, init=False)
     _stores: dict[str, Forecasts] = field(default_factory=dict, init=False)

@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import structlog
+from icechunk import IcechunkError
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.grid import Grid, GridMismatch
 from nowcast.core.redaction import shown
 from nowcast.core.scan import Scan
@@ -84,9 +86,13 @@ def intake(region: Region, settings: Settings) -> Intake:
 def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     """Take one file in; doing it again, or after a kill at any point, changes nothing more.
 
-    Raises OSError when the file cannot be read, or no process be started to decode it, now; that may be tried again.
+    Raises OSError when the file cannot be read, no process be started to decode it, or the archive not be written, now;
+    that may be tried again.
     """
-    result = _ingest(where, path, now)
+    try:
+        result = _ingest(where, path, now)
+    except IcechunkError as error:
+        raise OSError(f"{where.archive_location.url}: {str(error).splitlines()[0]}") from error
     result = replace(result, file=shown(result.file), reason=shown(result.reason))
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
@@ -98,14 +104,17 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     file_id = _digest(path)
     if _is_known(where, file_id):
         return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+    reached("ingest.begun")
     try:
         scans, remarks, source_grid = _read(where, path, now)
+        reached("ingest.decoded")
         archive = _archive(where, path, scans, source_grid)
         (archive.source_grid or source_grid).require(source_grid)
         if len(scans) == 1:
             scans, more = _compared(archive, path, scans[0])
             remarks += more
         placements = append(archive, scans, file_id, now)
+        reached("ingest.placed")
     except BadScan as error:
         return _refused(where, path, file_id, error.reason, now)
     except (ImplausibleScan, GridMismatch, OffCadence) as error:
@@ -206,4 +215,5 @@ def _outcome(placements: Sequence[Placement]) -> Outcome:
 
 def _refused(where: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
     refuse(where.quarantine, path, file_id, reason, now)
+    reached("ingest.refused")
     return Ingested(path.name, Outcome.QUARANTINED, reason)

@@ -11,6 +11,7 @@ import structlog
 from icechunk import IcechunkError
 
 from nowcast.catchments.outlooks import Origin
+from nowcast.core.crashpoints import reached
 from nowcast.core.scan import Nowcast
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import FlagField, FloatField
@@ -21,18 +22,31 @@ from nowcast.members import members_from, outlooks_from
 from nowcast.models.outlook import Outlook, Window, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
-from nowcast.roster import ADVECTION, CHAMPION, PERSISTENCE, Roster, complain, lend_motion, refresh, rolling, rungs
+from nowcast.roster import (
+    ADVECTION,
+    CHAMPION,
+    PERSISTENCE,
+    Roster,
+    complain,
+    lend_motion,
+    method_at,
+    refresh,
+    rolling,
+    rungs,
+)
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
 from nowcast.store.archive import Archive, read_frames, read_slots
 from nowcast.store.forecasts import (
+    NO_RUNG,
     Forecasts,
+    Record,
     publish,
     records,
     withhold,
 )
 from nowcast.store.template import RADAR_NEVER
-from nowcast.watch import after_nowcast, logged
+from nowcast.watch import after_nowcast, is_followed, logged
 
 log = structlog.get_logger()
 
@@ -98,6 +112,9 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
     archive = desk.archive
     if archive is None:
         return []
+    if not desk.is_resumed:
+        _resume(desk, archive, now)
+    desk.is_resumed = False
     made: list[Nowcast] = []
     slots = due(archive, desk.forecasts(archive))
     for slot in slots[-1:] if newest else slots:
@@ -109,7 +126,31 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
         for nowcast in made:
             slot = archive.timeline.slot(nowcast.init_time)
             _beside(desk, archive, "shadow", shadow, partial(_start, desk, archive, slot), now)
+    with logged("what follows a nowcast may be left undone", desk.region):
+        desk.is_resumed = not made or _is_followed(desk, archive, made[-1].init_time, made[-1].model, now)
     return made
+
+
+def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
+    """Do what should have followed the newest nowcast, where a process was killed, or a store failed, before that."""
+    forecasts = desk.forecasts(archive)
+    slot, held = max(records(forecasts).items(), default=(-1, Record("", NO_RUNG)))
+    if not held.is_issued or desk.stand_in:
+        return
+    start = _start(desk, archive, slot)
+    if not start.unmoved and slot not in records(desk.beside(ADVECTION, archive)):
+        _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now)
+    with logged("what follows a nowcast was not made up for", desk.region):
+        if not _is_followed(desk, archive, archive.timeline.time(slot), held.model, now):
+            method = method_at(desk.roster, held.model, archive.sampling)
+            again = make(method, archive, forecasts, start, now)
+            _look_after(desk, archive, replace(again, rung=held.rung), start, now)
+
+
+def _is_followed(desk: Desk, archive: Archive, init_time: datetime, model: str, now: datetime) -> bool:
+    """Whether a nowcast has its outlooks and its alerts are judged, where there are catchments."""
+    on_watch = desk.watch(archive.grid)
+    return on_watch is None or not on_watch.weights or is_followed(on_watch, init_time, model, now)
 
 
 def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
@@ -122,9 +163,12 @@ def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | 
         if withhold(forecasts, init_time, reason, now):
             log.error("nowcast withheld", **told, reason=reason)
         return None
+    reached("issue.made")
     is_new = publish(forecasts, nowcast, now)
+    reached("issue.published")
     (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
     _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now, nowcast)
+    reached("issue.beside")
     if is_new:
         _look_after(desk, archive, nowcast, start, now)
     return nowcast if is_new else None
@@ -140,6 +184,7 @@ def _look_after(desk: Desk, archive: Archive, nowcast: Nowcast, start: Start, no
         members = members_from(archive, made_by, start.slot, excerpt.outlooks, excerpt.window, desk.region.members)
         named = nowcast.model, nowcast.rung, nowcast.input_age
         after_nowcast(on_watch, members, Origin(desk.region.name, nowcast.init_time, nowcast.lead_times, *named), now)
+        reached("issue.watched")
 
 
 def _start(desk: Desk, archive: Archive, slot: int) -> Start:

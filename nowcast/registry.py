@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 from nowcast.store import objects
 from nowcast.store.objects import Overtaken
@@ -72,8 +73,11 @@ def register(registry: Location, path: Path, now: datetime, verdict: Mapping[str
         return version(registry, model_id)
     for name, content in contents.items():
         objects.write(registry, _path(model_id, name), content)
+        reached("registry.register.half")
     made = Version(model_id, isoformat(now), hashes, verdict or {})
+    reached("registry.register.written")
     objects.write(registry, _path(model_id, RECORD), _encoded(asdict(made)))
+    reached("registry.register.recorded")
     note(registry, "registered", model_id, "", now)
     return made
 
@@ -164,6 +168,7 @@ def note(registry: Location, what: str, model_id: str | None, why: str, now: dat
     happening = Happening(isoformat(now), what, model_id, why)
     name = "-".join(word for word in (f"{now:%Y%m%dT%H%M%S.%f}Z", what, model_id) if word)
     objects.write(registry, f"events/{name}.json", _encoded(asdict(happening)))
+    reached("registry.event.written")
 
 
 def happenings(registry: Location) -> list[Happening]:
@@ -196,7 +201,14 @@ def _encoded(fields: Mapping[str, Any]) -> bytes:
 
 def _changed(registry: Location, edited: Callable[[Pointer], Pointer]) -> Pointer:
     """Edit the pointer, unless another process is faster."""
-    content = objects.change(registry, POINTER, lambda held: _encoded(asdict(edited(_decoded(registry, held)))))
+
+    def turned(held: bytes | None) -> bytes:
+        content = _encoded(asdict(edited(_decoded(registry, held))))
+        reached("registry.pointer.edited")
+        return content
+
+    content = objects.change(registry, POINTER, turned)
+    reached("registry.pointer.changed")
     return _decoded(registry, content)
 
 

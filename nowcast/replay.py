@@ -13,7 +13,7 @@ from icechunk import IcechunkError
 from nowcast.assess import Contest, assess, of_newest_model, summarise
 from nowcast.assess import contest as contest_at
 from nowcast.core.timeline import isoformat
-from nowcast.desk import desk, device
+from nowcast.desk import Desk, desk, device
 from nowcast.forecast import inputs
 from nowcast.ingest import Ingested, Intake, Outcome, ingest, intake
 from nowcast.issue import issue_due
@@ -44,17 +44,20 @@ def follow_locally(
 ) -> None:
     """Follow a feed until it is exhausted; `idle` is called whenever nothing new is there.
 
-    Scans first lead to their nowcasts, then to the scores of those before; scoring that fails is logged, and tried
-    again with the next scan. After an outage the newest scan alone leads to a nowcast, before most others come in.
-    Alerts that wait are sent when no scan does, and at the end.
+    What a process before this one left undone is done first. Scans lead to their nowcasts and then to the scores of
+    those before; scoring that fails is logged, and tried again with the next scan. A store that fails, as when its disk
+    is full, is tried again and again. After an outage the newest scan alone leads to a nowcast, before most others come
+    in. Alerts that wait are sent when no scan does, and at the end.
     """
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
+    made = _try_to_issue(at)
+    _try_to_score(region, settings, ())
     while not inflow.exhausted:
         paths = inflow.poll()
         taken = [one for path in paths if (one := _take(where, inflow, path)) is not None]
         usable = any(one.outcome is not Outcome.QUARANTINED for one in taken)
-        made = issue_due(at, datetime.now(UTC), newest=is_backlog(paths)) if usable else []
-        tell(progress, taken, [isoformat(nowcast.init_time) for nowcast in made])
+        made = _try_to_issue(at, is_backlog(paths)) if usable or made is None else []
+        tell(progress, taken, made or [])
         if times := new_times(taken):
             _try_to_score(region, settings, times)
         if not paths:
@@ -131,6 +134,15 @@ def _warm_up(region: Region, archive: Archive, held: Mapping[int, Record]) -> in
 def _contest(location: Location, settings: Settings) -> Contest:
     archive, forecasts = open_archive(location.child("archive")), open_forecasts(location.child("forecasts"))
     return contest_at(location, archive, forecasts, Advection(device(settings.device)))
+
+
+def _try_to_issue(at: Desk, newest: bool = False) -> list[str] | None:
+    """Initial times of what was due; None, logged, while a store fails: it stays due."""
+    try:
+        return [isoformat(nowcast.init_time) for nowcast in issue_due(at, datetime.now(UTC), newest=newest)]
+    except (OSError, IcechunkError) as error:
+        log.error("issuing failed", region=at.region.name, reason=str(error))
+        return None
 
 
 def _try_to_score(region: Region, settings: Settings, times: Collection[datetime]) -> None:

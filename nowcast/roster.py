@@ -94,6 +94,17 @@ def rolling(roster: Roster, name: str, sampling: Sampling) -> Rolling[Any]:
     return roster.warm[name]
 
 
+def method_at(roster: Roster, model_id: str, sampling: Sampling) -> Rolling[Any]:
+    """The region's method of this id; ValueError when it is none of them any more or cannot be loaded."""
+    refresh(roster)
+    for _, name in rungs(roster):
+        if name in (model_id, SHIPPED, roster.setting):
+            found = rolling(roster, name, sampling)
+            if found.nowcaster.model_id == model_id:
+                return found
+    raise ValueError(f"{model_id} is not at hand")
+
+
 def lend_motion(model: Rolling[Any], advection: Rolling[Any]) -> None:
     """Give advection the motion that a model has found, where both work on the same pixels: one optical flow a scan."""
     for anchor, chain in model.chains.items():

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from nowcast.assess import Contest, judged
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 from nowcast.store import days
 from nowcast.store.archive import read_slots
@@ -31,7 +32,9 @@ def score_due(
     found: set[datetime] = set()
     for day, nowcasts in sorted(_due(location, contest, times, days_back).items()):
         rows = [one for slot, leads in sorted(nowcasts.items()) for one in _rows(contest, slot, leads)]
+        reached("score.day.before")
         if days.add(location, day, rows):
+            reached("score.day.after")
             found |= {one["valid_time"] for one in rows}
     if found:
         log.info("scored", store=location.url, scans=len(found), newest=isoformat(max(found)))

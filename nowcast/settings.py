@@ -18,10 +18,12 @@ LIBRARY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "2592000",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
 }
-"""Set unless the user set them: no telemetry, quiet engines, and no long wait for a state that workers keep."""
+"""Set unless the user set them: no telemetry, quiet engines, no long wait for a state that workers keep, and a process
+does not end when its Ray has lost its head."""
 
 
 SECRET_VARIABLES = (

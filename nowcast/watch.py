@@ -8,6 +8,8 @@ from datetime import datetime
 import structlog
 from icechunk import IcechunkError
 
+from nowcast.alerts import judging
+from nowcast.alerts.book import read_book
 from nowcast.alerts.delivery import deliver
 from nowcast.alerts.judging import update_alerts
 from nowcast.alerts.rules import EVERY
@@ -15,11 +17,12 @@ from nowcast.catchments.geojson import read_catchments
 from nowcast.catchments.outlooks import CatchmentOutlook, Origin, outlooks
 from nowcast.catchments.polygons import Weights, weigh
 from nowcast.core.grid import Grid
+from nowcast.core.timeline import parse_time
 from nowcast.core.types import FloatField
 from nowcast.ladder import FAILURES
 from nowcast.settings import Region, Settings
 from nowcast.store.forecasts import Forecasts, issued, read_rain_rate
-from nowcast.store.outlooks import publish_outlooks
+from nowcast.store.outlooks import outlooks_at, publish_outlooks
 
 log = structlog.get_logger()
 
@@ -80,6 +83,21 @@ def after_nowcast(
         with logged("alerts not judged", watch.region):
             update_alerts(where.child("alerts"), watch.region.alerts, made, now)
     return made
+
+
+def is_followed(watch: Watch, init_time: datetime, model: str, now: datetime) -> bool:
+    """Whether the outlooks of a nowcast are kept and, unless it is stale, the alerts judged by it.
+
+    ValueError or OSError when that cannot be read.
+    """
+    where = watch.settings.location(watch.region.name)
+    if not outlooks_at(where.child("catchments"), init_time, model):
+        return False
+    if not watch.region.alerts or now - init_time > judging.STALE_AFTER:
+        return True
+    standings = read_book(where.child("alerts")).standings.values()
+    judged = [bool(one.judged) and parse_time(one.judged) >= init_time for one in standings]
+    return bool(judged) and all(judged)
 
 
 def send(region: Region, settings: Settings, now: datetime) -> None:

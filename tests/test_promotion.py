@@ -19,7 +19,8 @@ from nowcast.issue import issue_due
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.rollout import Rolling
 from nowcast.replay import verification
-from nowcast.serving.actor import connect, disconnect, region_actor, stop
+from nowcast.serving.actor import region_actor, stop
+from nowcast.serving.cluster import connect, disconnect
 from nowcast.settings import Region
 from nowcast.store import objects
 from nowcast.store.forecasts import create_forecasts, issued, open_forecasts, read_rain_rate

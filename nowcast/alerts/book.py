@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nowcast.core.crashpoints import reached
 from nowcast.store import objects
 from nowcast.store.objects import Overtaken
 from nowcast.store.repository import Location
@@ -62,11 +63,17 @@ def read_book(location: Location) -> Book:
 
 def change_book(location: Location, edit: Callable[[Book], Book]) -> Book:
     """Edit the state in one step; Overtaken when other processes are faster time and again."""
+
+    def edited(held: bytes | None) -> bytes:
+        content = _encoded(edit(_decoded(location, held)))
+        reached("alerts.book.edited")
+        return content
+
     for attempt in range(1, ATTEMPTS_TO_WRITE + 1):
         try:
-            return _decoded(
-                location, objects.change(location, STATE, lambda held: _encoded(edit(_decoded(location, held))))
-            )
+            content = objects.change(location, STATE, edited)
+            reached("alerts.book.changed")
+            return _decoded(location, content)
         except Overtaken:
             if attempt == ATTEMPTS_TO_WRITE:
                 raise

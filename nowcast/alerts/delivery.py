@@ -9,6 +9,7 @@ import structlog
 from nowcast.alerts.book import KEPT_ENDS, Book, Message, change_book, read_book
 from nowcast.alerts.rules import AlertRule
 from nowcast.alerts.webhook import Attempt, Parcel, Verdict, post_all
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat, parse_time
 from nowcast.store.repository import Location
 
@@ -39,7 +40,9 @@ def deliver(
     for message in due:
         if not message.logged:
             log.warning("alert", **message.body)
+    reached("alerts.delivery.begun")
     found = _attempts(due, {rule.name: rule for rule in rules}, token, seconds)
+    reached("alerts.delivery.sent")
     _report(due, found)
     return change_book(location, lambda book: _marked(book, found, now))
 

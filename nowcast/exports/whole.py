@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nowcast.core.crashpoints import reached
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -16,6 +18,8 @@ def whole(path: Path) -> Iterator[Path]:
     fresh = path.with_name(f".{path.name}.part")
     try:
         yield fresh
+        reached("export.rename.before")
         fresh.replace(path)
+        reached("export.rename.after")
     finally:
         fresh.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """One named Ray actor per region: a warm model that issues a nowcast per scan and comes back by itself when killed."""
 
 import asyncio
-import logging
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import ray
@@ -12,18 +13,13 @@ from icechunk import IcechunkError
 from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
-from nowcast import exposure
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 from nowcast.desk import desk, serving, strangeness
 from nowcast.issue import issue_due
 from nowcast.logs import configure
+from nowcast.serving.cluster import LEAVE_S, NAMESPACE, ActorFailed, in_time, join
 from nowcast.settings import Region, Settings
-
-NAMESPACE = "nowcast"
-
-
-class ActorFailed(RuntimeError):
-    """The region's actor cannot issue now; the message is the reason."""
 
 
 class RegionActor:
@@ -37,7 +33,10 @@ class RegionActor:
     def issue(self, most: int | None = None, newest: bool = False) -> list[str]:
         """Issue what is due, at most so many, or the newest; initial times of the nowcasts made. Repeating it changes
         nothing."""
-        return [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most, newest)]
+        reached("actor.issue.begun")
+        made = [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most, newest)]
+        reached("actor.issue.done")
+        return made
 
     def status(self) -> dict[str, Any]:
         """Process id, model, shadow model and how unlike its training the region's scans are."""
@@ -49,22 +48,6 @@ class RegionActor:
             "shadow": self.desk.roster.named.shadow or "",
             "warning": strangeness(best.nowcaster, archive) if best and archive else "",
         }
-
-
-def connect(settings: Settings) -> None:
-    """Join the configured Ray cluster, or start one on this machine; nothing when connected already.
-
-    Raises Exposed for a cluster that other machines may reach and that asks for no token.
-    """
-    if not ray.is_initialized():
-        exposure.refuse(exposure.ray(settings))
-        ray.init(
-            address=settings.ray_address or "local",
-            namespace=NAMESPACE,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
 
 
 def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]:
@@ -87,21 +70,31 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, n
 
     An actor that is killed meanwhile restarts and finishes the call. Raises ActorFailed when the actor is dead, cannot
     be started, fails, or gives no answer in time, after which it is killed, to restart. Errors of a store are raised as
-    they are.
+    they are. Raises ActorFailed, too, while no Ray can be reached.
     """
+    await join(settings)
     try:
-        actor = region_actor(region, settings)
+        actor = await in_time(partial(region_actor, region, settings), timeout_s)
+        reached("actor.call.before")
         answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1, newest).future())
-        return await asyncio.wait_for(answer, timeout_s)
+        made = await asyncio.wait_for(answer, timeout_s)
+        reached("actor.call.after")
+        return made
     except RayTaskError as error:
         if isinstance(error.cause, IcechunkError | OSError):
             raise
         raise ActorFailed(f"actor failed: {error.cause!r}") from error
     except TimeoutError as error:
-        ray.kill(actor, no_restart=False)
+        await _restart(region)
         raise ActorFailed(f"actor did not answer in {timeout_s:g} s") from error
     except RayError as error:
         raise ActorFailed(f"actor died: {_first_line(error)}") from error
+
+
+async def _restart(region: Region) -> None:
+    """Kill the region's actor, so that it starts again, if its cluster answers."""
+    with suppress(TimeoutError, RayError, ValueError):
+        await in_time(lambda: ray.kill(ray.get_actor(f"region-{region.name}", NAMESPACE), no_restart=False), LEAVE_S)
 
 
 def _first_line(error: Exception) -> str:
@@ -111,8 +104,3 @@ def _first_line(error: Exception) -> str:
 def stop(region: Region) -> None:
     """End the region's actor for good."""
     ray.kill(ray.get_actor(f"region-{region.name}", namespace=NAMESPACE), no_restart=True)
-
-
-def disconnect() -> None:
-    """Leave the cluster; a Ray that `connect` started ends."""
-    ray.shutdown()

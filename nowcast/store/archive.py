@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.grid import Grid
 from nowcast.core.rain import WET, ZR
 from nowcast.core.scan import Frames, Scan
@@ -113,8 +114,10 @@ def create_archive(
     if source_grid is not None:
         own["nowcast:source_grid"] = source_grid.to_json()
     created = repository.create(location)
+    reached("archive.create.begun")
     with repository.transaction(location, created, "layout") as group:
         lay_out(group, archive_template(grid, quantity), group_attributes(grid, "radar archive", own))
+        reached("archive.layout.written")
     return Archive(location, created, grid, timeline, quantity, zr, source_grid)
 
 
@@ -144,7 +147,11 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
     slots = [archive.timeline.slot(scan.nominal_time) for scan in scans]
     message = f"{len(scans)} scan(s) from {isoformat(scans[0].nominal_time)}"
     with repository.transaction(archive.location, archive.repository, message) as group:
-        return [_place(archive, group, scan, slot, file_id, received) for scan, slot in zip(scans, slots, strict=True)]
+        pairs = zip(scans, slots, strict=True)
+        placements = [_place(archive, group, scan, slot, file_id, received) for scan, slot in pairs]
+        reached("archive.append.written")
+    reached("archive.append.committed")
+    return placements
 
 
 def read_slots(archive: Archive) -> Slots:
@@ -233,6 +240,7 @@ def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: 
         grow(group, "time", slot + 1)
         array(group, "time")[newest + 1 :] = archive.timeline.seconds(newest + 1, slot + 1)
     array(group, archive.quantity)[slot] = _packed(archive, scan)
+    reached("archive.scan.half")
     array(group, "scan_id")[slot] = np.frombuffer(scan.scan_id, np.uint8)
     array(group, "file_id")[slot] = np.frombuffer(file_id, np.uint8, DIGEST)
     array(group, "received_time")[slot] = int(received.timestamp())

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
 
+from nowcast.core.crashpoints import reached
 from nowcast.store import objects
 from nowcast.store.repository import Location
 from nowcast.store.rows import CASE, Row, table
@@ -45,10 +46,13 @@ def add(location: Location, day: date, rows: Sequence[Row]) -> int:
         if there is not None and held is not None and not fresh:
             return held
         tables = ([] if there is None else [there]) + ([table(fresh)] if fresh else [])
-        return _encoded(pa.concat_tables(tables, promote_options="default").sort_by(ORDER))
+        content = _encoded(pa.concat_tables(tables, promote_options="default").sort_by(ORDER))
+        reached("days.edited")
+        return content
 
     if rows:
         objects.change(location, path(day), edited)
+        reached("days.added")
     return len(fresh)
 
 
@@ -90,6 +94,7 @@ def _kept(location: Location, day: date, held: bytes) -> pa.Table | None:
     except Damaged as error:
         aside = f"{FOLDER}/_damaged/{day.isoformat()}-{hashlib.sha256(held).hexdigest()[:8]}.parquet"
         objects.write(location, aside, held)
+        reached("days.aside.written")
         log.error("skill file begun anew", reason=str(error), aside=aside)
         return None
 

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.grid import Grid
 from nowcast.core.scan import RUNGS, Nowcast
 from nowcast.core.timeline import Timeline, isoformat, parse_time
@@ -78,9 +79,11 @@ def create_forecasts(
         raise ValueError(f"leads must be whole minutes, the cadence is {timeline.cadence}")
     own = {"nowcast:start": isoformat(timeline.start), "nowcast:cadence_s": timeline.cadence.total_seconds()}
     created = repository.create(location)
+    reached("forecasts.create.begun")
     with repository.transaction(location, created, "layout") as group:
         template = forecast_template(grid, (int(m) for m in minutes), thresholds, quantiles)
         lay_out(group, template, group_attributes(grid, "precipitation nowcasts", own))
+        reached("forecasts.layout.written")
     return Forecasts(location, created, grid, timeline, lead_times, thresholds, quantiles)
 
 
@@ -108,6 +111,7 @@ def open_to_publish(location: Location) -> Forecasts:
         with repository.transaction(location, forecasts.repository, "layout of a newer version") as group:
             lay_out(group, template, {})
             grow(group, "init_time", array(group, "init_time").shape[0])
+            reached("forecasts.upgrade.written")
     return forecasts
 
 
@@ -131,7 +135,9 @@ def publish(forecasts: Forecasts, nowcast: Nowcast, now: datetime) -> bool:
             return False
         _make_room(forecasts, group, slot)
         _write(forecasts, group, slot, nowcast, now)
-        return True
+        reached("forecasts.publish.written")
+    reached("forecasts.publish.committed")
+    return True
 
 
 def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: datetime) -> bool:
@@ -148,7 +154,9 @@ def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: dateti
         array(group, "reason")[slot] = reason
         array(group, "issued_time")[slot] = int(now.timestamp())
         array(group, "status")[slot] = STATUS_WITHHELD
-        return True
+        reached("forecasts.withhold.written")
+    reached("forecasts.withhold.committed")
+    return True
 
 
 def issued(forecasts: Forecasts) -> dict[int, str]:

@@ -9,6 +9,7 @@ from filelock import Timeout
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, S3Store
 
+from nowcast.core.crashpoints import reached
 from nowcast.store.repository import Location
 
 PATIENCE = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
@@ -33,10 +34,12 @@ def read(location: Location, path: str) -> bytes | None:
 
 def write(location: Location, path: str, content: bytes) -> None:
     """Put an object, in place of any that is there, whole or not at all."""
+    reached("objects.write.before")
     try:
         obstore.put(_open(location), path, content)
     except BaseError as error:
         raise _named(location, path, error) from error
+    reached("objects.write.after")
 
 
 def change(location: Location, path: str, edit: Callable[[bytes | None], bytes]) -> bytes:
@@ -49,7 +52,9 @@ def change(location: Location, path: str, edit: Callable[[bytes | None], bytes])
         try:
             with location.lock():
                 content = edit(read(location, path))
+                reached("objects.change.before")
                 write(location, path, content)
+                reached("objects.change.after")
                 return content
         except Timeout as error:
             raise TimeoutError(f"another process holds {error.lock_file}") from error
@@ -84,6 +89,7 @@ def _swap(location: Location, path: str, edit: Callable[[bytes | None], bytes]) 
         try:
             held = obstore.get(store, path)
             content = edit(bytes(held.bytes()))
+            reached("objects.swap.before")
             obstore.put(store, path, content, mode={"e_tag": held.meta["e_tag"]})
         except FileNotFoundError:
             content = edit(None)
@@ -92,6 +98,7 @@ def _swap(location: Location, path: str, edit: Callable[[bytes | None], bytes]) 
         raise Overtaken(f"{location.url}/{path} was changed by another process meanwhile") from error
     except BaseError as error:
         raise _named(location, path, error) from error
+    reached("objects.swap.after")
     return content
 
 

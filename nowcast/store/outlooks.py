@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nowcast.catchments.outlooks import CatchmentOutlook, Origin
+from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat, parse_time
 from nowcast.store import objects
 from nowcast.store.repository import Location
@@ -50,6 +51,7 @@ def publish_outlooks(location: Location, outlooks: Sequence[CatchmentOutlook], n
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(about)}), sink, compression="zstd")
     objects.write(location, path, sink.getvalue().to_pybytes())
+    reached("outlooks.kept")
     return True
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from nowcast.core.crashpoints import reached
 from nowcast.core.redaction import shown
 from nowcast.core.timeline import isoformat
 
@@ -33,7 +34,9 @@ def refuse(folder: Path, path: Path, file_id: bytes, reason: str, now: datetime)
     refusal = Refusal(shown(path.name), file_id.hex(), shown(reason), isoformat(now))
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / f"{refusal.file_id[:16]}_{ODD.sub('_', path.name)[-LONGEST_NAME:]}", path.read_bytes())
+    reached("quarantine.copy.written")
     _write(_record(folder, file_id), json.dumps(asdict(refusal), indent=2).encode())
+    reached("quarantine.record.written")
     return refusal
 
 
@@ -51,8 +54,12 @@ def refusals(folder: Path) -> list[Refusal]:
 def _write(target: Path, content: bytes) -> None:
     """A file that is there whole or not at all."""
     part = target.with_name(f".{target.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(target)
+    try:
+        part.write_bytes(content)
+        reached("quarantine.part.written")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _record(folder: Path, file_id: bytes) -> Path:

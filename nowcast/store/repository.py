@@ -12,6 +12,8 @@ import icechunk
 import zarr
 from filelock import FileLock, Timeout
 
+from nowcast.core.crashpoints import reached
+
 icechunk.set_logs_filter("icechunk=error")
 """Its warning about concurrent commits to a local folder is met by the committer's lock."""
 
@@ -154,9 +156,12 @@ def transaction(location: Location, repository: icechunk.Repository, message: st
     """
     try:
         with location.lock():
+            reached("repository.lock.held")
             session = repository.writable_session(BRANCH)
             yield zarr.open_group(session.store, mode="a")
             if session.has_uncommitted_changes:
+                reached("repository.commit.before")
                 session.commit(message)
+                reached("repository.commit.after")
     except Timeout as error:
         raise TimeoutError(f"another process holds {error.lock_file}") from error

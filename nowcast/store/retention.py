@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from filelock import Timeout
 
+from nowcast.core.crashpoints import reached
 from nowcast.store import repository
 from nowcast.store.repository import Location
 
@@ -29,6 +30,7 @@ def sweep(location: Location, keep: timedelta, now: datetime) -> Swept:
     try:
         with location.lock():
             commits = opened.expire_snapshots(oldest)
+            reached("retention.expired")
             return Swept(len(commits), int(opened.garbage_collect(oldest).bytes_deleted))
     except Timeout as error:
         raise TimeoutError(f"another process holds {error.lock_file}") from error

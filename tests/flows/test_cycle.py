@@ -15,7 +15,8 @@ from flows.cycle import ingest_folder, issue, verify
 from flows.deployments import deployments
 from flows.retrain import retrain
 from nowcast.ingest import Outcome
-from nowcast.serving.actor import disconnect, stop
+from nowcast.serving.actor import stop
+from nowcast.serving.cluster import disconnect
 from nowcast.settings import Settings
 from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm

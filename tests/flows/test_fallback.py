@@ -14,7 +14,8 @@ import ray
 from flows.steps import issue_nowcasts
 from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.core.scan import Scan
-from nowcast.serving.actor import connect, disconnect, region_actor, stop
+from nowcast.serving.actor import region_actor, stop
+from nowcast.serving.cluster import connect, disconnect
 from nowcast.settings import Region, Settings
 from nowcast.sources.synthetic import Storm
 from nowcast.store.archive import append, open_archive

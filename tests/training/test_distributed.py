@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from nowcast.cli import app
 from nowcast.ingest import Intake, Outcome, ingest
 from nowcast.models.checkpoint import Checkpoint, load_checkpoint
-from nowcast.serving.actor import connect, disconnect
+from nowcast.serving.cluster import connect, disconnect
 from nowcast.settings import Box, Region, Settings, calm_engines
 from nowcast.store.archive import Archive, read_slots
 from nowcast.store.repository import Location
