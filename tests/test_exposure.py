@@ -13,7 +13,7 @@ from flows.guard import prefect_here, refuse_exposed
 from nowcast import exposure
 from nowcast.cli import app
 from nowcast.exposure import Exposed, Prefect, is_public
-from nowcast.serving.actor import connect
+from nowcast.serving.cluster import connect
 from nowcast.settings import Settings
 
 TOKEN = "0123456789abcdef"

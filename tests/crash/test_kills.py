@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from crash.truth import Holdings, holdings, wrong
 from receiver import receiving
 
 from nowcast.core.crashpoints import POINTS
+from nowcast.core.timeline import parse_time
 from nowcast.store import repository
 from nowcast.store.archive import open_archive
 from nowcast.store.repository import array
@@ -52,16 +54,24 @@ def test_whatever_is_killed_nothing_is_lost_or_false_and_the_next_life_publishes
     assert max(tally.recoveries) <= 10.0
 
 
-def test_a_disk_that_fails_once_at_every_place_changes_nothing_in_the_end(
+def test_a_disk_that_fails_once_at_every_place_costs_an_alert_one_scan_at_most(
     stage: tuple[Stage, str], tmp_path: Path
 ) -> None:
-    """The cycle says so, and goes on by itself."""
+    """The cycle says so, and goes on by itself; what follows a nowcast is tried again with the next scan."""
     at, url = stage
     scene, witness = placed(at.scene, tmp_path / "disk", url, {}), Witness()
     assert one_life(scene, len(scene.paths), Death(errors=True), witness) == 0
-    assert wrong(holdings(scene), at.clean.holdings, True) == []
+    found, clean = holdings(scene), at.clean.holdings
+    assert [why for why in wrong(found, clean, True) if not why.startswith(("alerts: ", "raised: "))] == []
+    assert [onset(found) - onset(clean), len(found.beside["alerts"])] == [timedelta(minutes=5), 1]
     said = {line["event"] for line in witness.lines if line.get("level") == "error"}
     assert {"file cannot be taken in now", "issuing failed", "scoring failed"} <= said
+
+
+def onset(found: Holdings) -> datetime:
+    """When the only alert began."""
+    ((_, _, began),) = found.beside["raised"].values()
+    return parse_time(began)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nowcast.serving import actor
+from nowcast.serving import cluster
 from nowcast.settings import Settings
 
 
@@ -14,7 +14,7 @@ def test_without_an_address_a_ray_of_our_own_is_started(
 ) -> None:
     """Left to itself, Ray would join the last head that was noted on this machine, and wait for it if it is dead."""
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(actor.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(actor.ray, "init", lambda **options: asked.update(options))
-    actor.connect(Settings(ray_address=told))
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", lambda **options: asked.update(options))
+    cluster.connect(Settings(ray_address=told))
     assert asked["address"] == joined
