@@ -20,8 +20,8 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.store.archive import gaps, open_archive, read_slots
 
 FIVE = timedelta(minutes=5)
-HISTORY, MISSED, NEWER = 6, 72, 2
-"""Scans before the outage, during it, and those that come while the backlog is taken in."""
+HISTORY, MISSED, NEWER = 5, 72, 2
+"""Scans before the outage, during it, and those that come while the backlog is taken in, before pictures turn back."""
 
 
 @dataclass
@@ -71,7 +71,7 @@ def measure(radar: Path, work: Path, model: str = "default") -> dict[str, Any]:
 
 
 def follow(scans: list[Scan], work: Path, model: str) -> dict[str, Any]:
-    """Six scans, none for six hours, then all at once; {seconds_to_current_forecast, seconds_to_whole_archive, ...}."""
+    """Five scans, none for six hours, then all at once; {seconds_to_current_forecast, ...}."""
     shutil.rmtree(work, ignore_errors=True)
     region, settings = Region(name="outage", model=model), Settings(store=str(work / "store"), device="cpu")
     paths = list(_written(scans, work))

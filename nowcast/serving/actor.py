@@ -18,7 +18,7 @@ from nowcast.core.timeline import isoformat
 from nowcast.desk import desk, serving, strangeness
 from nowcast.issue import issue_due
 from nowcast.logs import configure
-from nowcast.serving.cluster import LEAVE_S, NAMESPACE, ActorFailed, in_time, join
+from nowcast.serving.cluster import LEAVE_S, NAMESPACE, ActorFailed, beside, in_time, join
 from nowcast.settings import Region, Settings
 
 
@@ -74,7 +74,7 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, n
     """
     await join(settings)
     try:
-        actor = await in_time(partial(region_actor, region, settings), timeout_s)
+        actor = await in_time(beside(partial(region_actor, region, settings)), timeout_s)
         reached("actor.call.before")
         answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1, newest).future())
         made = await asyncio.wait_for(answer, timeout_s)
@@ -94,7 +94,11 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, n
 async def _restart(region: Region) -> None:
     """Kill the region's actor, so that it starts again, if its cluster answers."""
     with suppress(TimeoutError, RayError, ValueError):
-        await in_time(lambda: ray.kill(ray.get_actor(f"region-{region.name}", NAMESPACE), no_restart=False), LEAVE_S)
+        await in_time(beside(partial(_kill, region)), LEAVE_S)
+
+
+def _kill(region: Region) -> None:
+    ray.kill(ray.get_actor(f"region-{region.name}", NAMESPACE), no_restart=False)
 
 
 def _first_line(error: Exception) -> str:

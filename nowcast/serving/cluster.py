@@ -5,9 +5,9 @@ import logging
 import multiprocessing
 import socket
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from multiprocessing.pool import AsyncResult, ThreadPool
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import ray
 from ray.exceptions import RayError
@@ -23,6 +23,12 @@ Result = TypeVar("Result")
 
 _joining: list[AsyncResult[None]] = []
 """An attempt to join that was given up waiting for: Ray goes on trying, and only one may."""
+
+
+@cache
+def _joiner() -> ThreadPool:
+    """The thread that clusters are joined in. It never ends: the processes of a Ray that it started would with it."""
+    return ThreadPool(1)
 
 
 class ActorFailed(RuntimeError):
@@ -62,19 +68,19 @@ async def join(settings: Settings) -> None:
         raise ActorFailed(f"still joining Ray at {address}")
     _joining.clear()
     try:
-        await in_time(partial(connect, settings), JOIN_S, _joining)
+        _joining.append(_joiner().apply_async(connect, (settings,)))
+        await in_time(_joining[0], JOIN_S)
     except (TimeoutError, ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise ActorFailed(f"Ray cannot be joined: {error}") from error
 
 
-async def in_time(call: Callable[[], Result], seconds: float, kept: list[AsyncResult[Any]] | None = None) -> Result:
-    """What a call that may block gives; after so many seconds it is left behind in its thread: TimeoutError.
+def beside(call: Callable[[], Result]) -> AsyncResult[Result]:
+    """A call that may block, begun in a thread of its own."""
+    return ThreadPool(1).apply_async(call)
 
-    `kept` takes the call in.
-    """
-    result = ThreadPool(1).apply_async(call)
-    if kept is not None:
-        kept.append(result)
+
+async def in_time(result: AsyncResult[Result], seconds: float) -> Result:
+    """What a call that was begun gives; after so many seconds it is left behind in its thread: TimeoutError."""
     try:
         return await asyncio.to_thread(result.get, seconds)
     except multiprocessing.TimeoutError as error:
@@ -88,7 +94,7 @@ def disconnect() -> None:
 
 async def _leave() -> None:
     try:
-        await in_time(disconnect, LEAVE_S)
+        await in_time(beside(disconnect), LEAVE_S)
     except TimeoutError as error:
         raise ActorFailed("Ray's head is gone, and its cluster cannot be left") from error
 
