@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import icechunk
 import zarr
@@ -152,7 +153,8 @@ def session_at(repository: icechunk.Repository, snapshot: str) -> icechunk.Sessi
 def transaction(location: Location, repository: icechunk.Repository, message: str) -> Iterator[zarr.Group]:
     """A group to write to; all of it becomes visible in one commit when the block ends, none if it raises.
 
-    Raises TimeoutError when another process holds the committer's lock for too long.
+    Raises TimeoutError when another process holds the committer's lock for too long, and Conflict when somebody commits
+    without it, as from another machine to a bucket; nothing is written then.
     """
     try:
         with location.lock():
@@ -161,7 +163,22 @@ def transaction(location: Location, repository: icechunk.Repository, message: st
             yield zarr.open_group(session.store, mode="a")
             if session.has_uncommitted_changes:
                 reached("repository.commit.before")
-                session.commit(message)
+                _commit(location, repository, session, message)
                 reached("repository.commit.after")
     except Timeout as error:
         raise TimeoutError(f"another process holds {error.lock_file}") from error
+
+
+class Conflict(OSError):
+    """Somebody else committed meanwhile; the message says where."""
+
+
+def _commit(location: Location, repository: icechunk.Repository, session: icechunk.Session, message: str) -> None:
+    """Commit once. A commit whose answer is lost on the way is sent again, and then stands in its own way."""
+    mark = uuid4().hex
+    try:
+        session.commit(message, {"commit": mark})
+    except icechunk.ConflictError as error:
+        newest = repository.lookup_snapshot(repository.lookup_branch(BRANCH))
+        if newest.metadata.get("commit") != mark:
+            raise Conflict(f"{location.url} was written to from elsewhere, only one may: {error}") from error
