@@ -6,55 +6,69 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 FAULTS = ("busy", "reset", "lost answer", "stall")
-STALL_S = 1.0
+STALL_S = 0.5
 OWN = ("transfer-encoding", "connection", "content-length")
 
 
-@dataclass
-class Weather:
-    """Which share of requests meets a fault, drawn from a seed, and how many of each kind did."""
-
-    share: float
-    chance: random.Random
-    met: Counter[str] = field(default_factory=Counter)
-    lock: Lock = field(default_factory=Lock)
-
-    def draw(self) -> str:
-        """A kind of fault, or nothing."""
-        with self.lock:
-            fault = self.chance.choice(FAULTS) if self.chance.random() < self.share else ""
-            self.met[fault] += 1
-        return fault
+Choose = Callable[[str, str], str]
+"""Method and path of a request -> the kind of fault that it meets, or nothing."""
 
 
 @contextmanager
-def flaky(url: str, share: float, seed: int = 1) -> Iterator[tuple[str, Weather]]:
-    """The URL of a proxy before `url`, and its weather."""
-    weather = Weather(share, random.Random(seed))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _proxy(urlsplit(url).netloc, weather))
+def flaky(url: str, share: float, seed: int = 1) -> Iterator[tuple[str, Counter[str]]]:
+    """The URL of a proxy before `url` where such a share of requests meets a fault; how many met each kind."""
+    chance, met, lock = random.Random(seed), Counter[str](), Lock()
+
+    def choose(method: str, path: str) -> str:
+        with lock:
+            fault = chance.choice(FAULTS) if chance.random() < share else ""
+            met[fault] += 1
+        return fault
+
+    with _before(url, choose) as address:
+        yield address, met
+
+
+@contextmanager
+def losing(url: str, method: str, ending: str) -> Iterator[tuple[str, list[int]]]:
+    """The URL of a proxy that loses the first answer to such a request; a list with 1 when it has."""
+    lost: list[int] = []
+
+    def choose(asked: str, path: str) -> str:
+        if lost or asked != method or not urlsplit(path).path.endswith(ending):
+            return ""
+        lost.append(1)
+        return "lost answer"
+
+    with _before(url, choose) as address:
+        yield address, lost
+
+
+@contextmanager
+def _before(url: str, choose: Choose) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _proxy(urlsplit(url).netloc, choose))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", weather
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _proxy(target: str, weather: Weather) -> type[BaseHTTPRequestHandler]:
+def _proxy(target: str, choose: Choose) -> type[BaseHTTPRequestHandler]:
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            fault = weather.draw()
+            fault = choose(self.command, self.path)
             if fault == "reset":
                 return self._hang_up()
             if fault == "busy":
@@ -69,8 +83,6 @@ def _proxy(target: str, weather: Weather) -> type[BaseHTTPRequestHandler]:
             if fault == "lost answer":
                 return self._hang_up()
             return self._answer(found.status, found.getheaders(), content)
-
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
 
         def _hang_up(self) -> None:
             self.close_connection = True
@@ -96,4 +108,6 @@ def _proxy(target: str, weather: Weather) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+        setattr(Proxy, f"do_{method}", Proxy._pass_on)
     return Proxy
