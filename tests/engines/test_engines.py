@@ -1,4 +1,4 @@
-"""Engines that go away while scans come, Ray's node or head, Prefect's server: a nowcast from every scan all the same."""
+"""Engines that go away while scans come: a nowcast from every scan all the same."""
 
 import asyncio
 import os
