@@ -1,4 +1,4 @@
-"""`make histories`: many histories by seed, and what came of them in reports/histories.json.
+"""`make histories`: many histories by seed, what came of them in reports/histories.json and a table in the guarantees.
 
     python tests/stateful/run.py [--seeds 80] [--fresh]
 
@@ -23,6 +23,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from stateful.histories import Histories
 
 REPORT = Path(__file__).parents[2] / "reports" / "histories.json"
+PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
+BEGIN, END = "<!-- histories: begin, written by `make histories` -->", "<!-- histories: end -->"
 HISTORIES = 25
 STEPS = (5, 5, 5, 20)
 """Most steps of a history, seed by seed: many short ones, some long ones."""
@@ -75,7 +77,30 @@ def main() -> int:
         steps.update(Histories.counted)
         report(number + 1, histories, steps, failing, spent)
         sys.stderr.write(f"seed {number}: {histories} histories, {len(failing)} seeds failed, {spent:.0f} s of CPU\n")
+    regenerate(PAGE, json.loads(REPORT.read_text()))
     return 1 if failing else 0
+
+
+def table(found: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    limit = found["failure_rate_95_percent_upper_bound"]
+    certain = f"; with 95 % certainty less than 1 in {int(1 / limit):,} does (Clopper-Pearson)" if limit else ""
+    steps = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in found["steps"].items())
+    lines = [
+        "| | |",
+        "|---|---|",
+        f"| histories | {found['histories']:,}, by {found['seeds']} seeds; at most {found['steps_at_most']} steps by turns |",
+        f"| failed | {found['failures']}{certain} |",
+        f"| steps | {steps} |",
+        f"| time | {found['cpu_s']:.0f} s of CPU; {found['cores']} cores, shared with other work |",
+    ]
+    return "\n".join(lines)
+
+
+def regenerate(page: Path, found: dict[str, Any]) -> None:
+    """Put the table between the marks of a page."""
+    head, rest = page.read_text().split(BEGIN)
+    page.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}")
 
 
 def report(seeds: int, histories: int, steps: Counter[str], failing: dict[str, str], spent: float) -> None:
