@@ -85,11 +85,12 @@ def table(found: dict[str, Any]) -> str:
     """The report as Markdown."""
     limit = found["failure_rate_95_percent_upper_bound"]
     certain = f"; with 95 % certainty less than 1 in {int(1 / limit):,} does (Clopper-Pearson)" if limit else ""
+    most = ", ".join(map(str, found["steps_at_most"]))
     steps = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in found["steps"].items())
     lines = [
         "| | |",
         "|---|---|",
-        f"| histories | {found['histories']:,}, by {found['seeds']} seeds; at most {found['steps_at_most']} steps by turns |",
+        f"| histories | {found['histories']:,} by {found['seeds']} seeds, of at most {most} steps by turns |",
         f"| failed | {found['failures']}{certain} |",
         f"| steps | {steps} |",
         f"| time | {found['cpu_s']:.0f} s of CPU; {found['cores']} cores, shared with other work |",
