@@ -1,7 +1,6 @@
 """Scans in, verified nowcasts out, on synthetic storms; every kind of bad input has its one outcome."""
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,7 +125,7 @@ def damaged(event: Path, kind: str) -> Path:
     elif kind == "off cadence":
         write(next(Storm(START + timedelta(minutes=12), size=96).scans(1)), path)
     elif kind == "other scan in the slot":
-        shutil.copy(path, event / "a.h5")
+        path = event / "again_202606011200.h5"
         write(next(Storm(START, size=96, seed=99).scans(1)), path)
     return path
 

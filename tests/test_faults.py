@@ -66,7 +66,7 @@ def test_a_faulty_scan_that_gets_through_is_a_wrong_publication(cases: list[Case
 def test_after_six_hours_the_newest_scan_is_forecast_from_first_and_the_archive_becomes_whole(tmp_path: Path) -> None:
     """72 scans wait and two more come meanwhile: a nowcast from the last of the 72 and one from each of the two."""
     few = list(Storm(START.replace(hour=0), size=48, cells=2).scans(12))
-    scans = [replace(few[k % 12], nominal_time=few[0].nominal_time + k * FIVE, identity=b"") for k in range(80)]
+    scans = [replace(few[k % 12], nominal_time=few[0].nominal_time + k * FIVE, identity=b"") for k in range(79)]
     found = outage.follow(scans, tmp_path / "outage", "persistence")
     assert (found["files"], found["nowcasts"]) == (74, 3)
     assert found["gaps"] == 0
