@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from nowcast.models.recurrence import recur
 
 
 class CellState(NamedTuple):
@@ -14,10 +17,11 @@ class CellState(NamedTuple):
 
 
 class ConvLSTMCell(nn.Module):
-    """One layer, one step. Peepholes are per channel, so the cell works on any grid size.
+    """One layer. Peepholes are per channel, so the cell works on any grid size.
 
     The four gates are computed by one convolution each for input and state, in the order input, forget, candidate,
-    output. `input_channels=0` makes a cell that steps on its state alone, as the forecaster's first layer does.
+    output. `input_channels=0` makes a cell that steps on its state alone, as the forecaster's first layer does. Under
+    torch.autocast the convolutions and the hidden state are of its type; the gates and the memory stay as they are.
     """
 
     def __init__(self, input_channels: int, hidden_channels: int, input_kernel: int, state_kernel: int) -> None:
@@ -42,14 +46,31 @@ class ConvLSTMCell(nn.Module):
 
     def forward(self, inputs: Tensor | None, state: CellState) -> CellState:
         """The next state; `inputs` is (b, input_channels, h, w), or None for a cell without input."""
-        gates = self.state_to_state(state.hidden)
-        if self.input_to_state is not None:
-            assert inputs is not None
-            gates = gates + self.input_to_state(inputs)
-        to_input, to_forget, candidate, to_output = gates.chunk(4, dim=1)
-        peep_input, peep_forget, peep_output = self.peephole
-        keep = torch.sigmoid(to_forget + peep_forget * state.memory)
-        take = torch.sigmoid(to_input + peep_input * state.memory)
-        memory = keep * state.memory + take * torch.tanh(candidate)
-        hidden = torch.sigmoid(to_output + peep_output * memory) * torch.tanh(memory)
-        return CellState(hidden, memory)
+        hiddens, memory = self.steps(None if inputs is None else inputs[None], state, 1)
+        return CellState(hiddens[0], memory)
+
+    def steps(self, inputs: Tensor | None, state: CellState, count: int) -> tuple[Tensor, Tensor]:
+        """Hidden states (t, b, c, h, w) of `count` steps, and the memory after the last.
+
+        `inputs` are (t, b, input_channels, h, w), or None for a cell without input.
+        """
+        assert (inputs is None) == (self.input_to_state is None)
+        device = self.peephole.device.type
+        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.peephole.dtype
+        with torch.autocast(device, enabled=False):
+            weight, bias = self.state_to_state.weight.to(kind), self.state_to_state.bias
+            assert bias is not None
+            added = None if inputs is None else self._input_share(inputs.to(kind))
+            return recur(added, *state, laid(weight), bias.to(kind), self.peephole.flatten(1), count)
+
+    def _input_share(self, inputs: Tensor) -> Tensor:
+        """What the inputs (t, b, input_channels, h, w) give to the gates, (t, b, gates, h, w)."""
+        assert self.input_to_state is not None
+        weight = laid(self.input_to_state.weight.to(inputs.dtype))
+        together = laid(inputs.flatten(0, 1))
+        return conv2d(together, weight, padding=weight.shape[-1] // 2).unflatten(0, inputs.shape[:2])
+
+
+def laid(fields: Tensor) -> Tensor:
+    """(b, c, h, w) laid channels last."""
+    return fields.contiguous(memory_format=torch.channels_last)

@@ -77,11 +77,17 @@ class EncoderForecaster(nn.Module):
             yield self.output(torch.cat([state.hidden for state in shown], dim=1))
 
     def forward(self, frames: Tensor, leads: int) -> Tensor:
-        """(b, t, c, h, w) in, (b, leads, c, h, w) out."""
-        states = self.zero_states(frames[:, 0])
-        for frame in frames.unbind(1):
-            states = self.encode(frame, states)
-        return torch.stack([output for _, output in zip(range(leads), self.forecast(states), strict=False)], dim=1)
+        """(b, t, c, h, w) in, (b, leads, c, h, w) out; as `encode` and `forecast`, layer by layer instead of step by step."""
+        shown, states = frames.transpose(0, 1), []
+        for cell in self._cells(self.encoder):
+            shown, memory = cell.steps(shown, cell.zero_state(frames[:, 0]), len(shown))
+            states.append(CellState(shown[-1], memory))
+        layers: list[Tensor] = []
+        for cell, state in zip(self._cells(self.forecaster), states, strict=True):
+            layers.append(cell.steps(layers[-1] if layers else None, state, leads)[0])
+        hidden = torch.cat(layers[-1:] if self.config.top_only else layers, dim=2)
+        outputs: Tensor = self.output(hidden.flatten(0, 1))
+        return outputs.unflatten(0, hidden.shape[:2]).transpose(0, 1)
 
     def _cells(self, stack: nn.ModuleList) -> list[ConvLSTMCell]:
         return [cell for cell in stack if isinstance(cell, ConvLSTMCell)]
