@@ -1,7 +1,7 @@
 """The encoder-forecaster against the common PyTorch port: inference, training steps, a rolling cycle."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -51,19 +51,13 @@ ROLLING = Case(
 )
 
 
-def rows(device: str = "cpu", rounds: int = 5) -> list[Row]:
+def rows(device: str = "cpu", rounds: int = 5) -> Iterator[Row]:
     """Each figure in float32, where ours differs by its order of work alone, and with bfloat16 convolutions."""
-    kinds = (torch.float32, torch.bfloat16)
-    return [
-        measured
-        for kind in kinds
-        for measured in (
-            inference(SMALL, device, kind, 3.5, rounds),
-            training(SMALL, device, kind, 3.0, rounds),
-            training(MNIST, device, kind, 2.5, rounds),
-            rolling(ROLLING, device, kind, 5.0, rounds),
-        )
-    ]
+    for kind in (torch.bfloat16, torch.float32):
+        yield inference(SMALL, device, kind, 3.5, rounds)
+        yield training(SMALL, device, kind, 3.0, rounds)
+        yield training(MNIST, device, kind, 2.5, rounds)
+        yield rolling(ROLLING, device, kind, 5.0, rounds)
 
 
 def inference(case: Case, device: str, kind: torch.dtype, goal: float, rounds: int) -> Row:
@@ -142,4 +136,5 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    show(rows(given.device, given.rounds))
+    for row in rows(given.device, given.rounds):
+        show([row])

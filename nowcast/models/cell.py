@@ -61,7 +61,7 @@ class ConvLSTMCell(nn.Module):
             weight, bias = self.state_to_state.weight.to(kind), self.state_to_state.bias
             assert bias is not None
             added = None if inputs is None else self._input_share(inputs.to(kind))
-            return recur(added, *state, laid(weight), bias.to(kind), self.peephole.flatten(1), count)
+            return recur(added, *state, laid(weight), bias, self.peephole.flatten(1), count)
 
     def _input_share(self, inputs: Tensor) -> Tensor:
         """What the inputs (t, b, input_channels, h, w) give to the gates, (t, b, gates, h, w)."""

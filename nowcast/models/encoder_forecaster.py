@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nowcast.models.cell import CellState, ConvLSTMCell
+from nowcast.models.recurrence import first, last
 
 LayerStates = tuple[CellState, ...]
 """One state per layer, lowest first."""
@@ -77,15 +78,16 @@ class EncoderForecaster(nn.Module):
             yield self.output(torch.cat([state.hidden for state in shown], dim=1))
 
     def forward(self, frames: Tensor, leads: int) -> Tensor:
-        """(b, t, c, h, w) in, (b, leads, c, h, w) out; as `encode` and `forecast`, layer by layer instead of step by step."""
-        shown, states = frames.transpose(0, 1), []
+        """(b, t, c, h, w) in, (b, leads, c, h, w) out: `encode` and `forecast`, a layer at a time for all steps."""
+        seen, states = frames.transpose(0, 1), []
         for cell in self._cells(self.encoder):
-            shown, memory = cell.steps(shown, cell.zero_state(frames[:, 0]), len(shown))
-            states.append(CellState(shown[-1], memory))
+            seen, memory = cell.steps(seen, cell.zero_state(frames[:, 0]), len(seen))
+            states.append(CellState(seen[-1], memory))
         layers: list[Tensor] = []
         for cell, state in zip(self._cells(self.forecaster), states, strict=True):
             layers.append(cell.steps(layers[-1] if layers else None, state, leads)[0])
-        hidden = torch.cat(layers[-1:] if self.config.top_only else layers, dim=2)
+        shown = layers[-1:] if self.config.top_only else layers
+        hidden = first(torch.cat([last(each) for each in shown], dim=-1))
         outputs: Tensor = self.output(hidden.flatten(0, 1))
         return outputs.unflatten(0, hidden.shape[:2]).transpose(0, 1)
 

@@ -1,15 +1,12 @@
 """Gate arithmetic of Shi et al. 2015, equation 3, and its derivative, on rows: one row per pixel, channels along it.
 
 The four gates of a row are, in this order, input, forget, candidate and output, `c` channels each. Sums are made in the
-type of the memory, whatever the type of the gates. On a CPU the rows are taken in tiles that stay in the cache; on CUDA
-one kernel is compiled for each function, where there is a compiler.
+type of the memory, whatever the type of the gates. On a CPU the rows are taken in tiles that stay in the cache.
 """
 
-import shutil
 from collections.abc import Callable
-from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,73 +14,114 @@ from torch import Tensor
 TILE = 1 << 17
 """Gate values per thread that are worked on at a time."""
 
+SUMS = 7
+"""What `closed` sums over rows: the slopes of the four gates, and those of the peepholes of all but the candidate."""
 
-def opened(
-    peephole: Tensor, gates: Tensor, added: Tensor | None, memory: Tensor, after: Tensor, hidden: Tensor
-) -> None:
-    """Write memory `after` the step (n, c) and `hidden` (n, c); `gates` (n, 4 c) become what they are after their
-    sigmoids and tanh. The gates before them are `gates`, `added` (n, 4 c), if any, and `peephole` (3, c) on memory.
+
+class Shares(NamedTuple):
+    """What is the same at every pixel: `bias` (4 c) and `peephole` (3, c), to input, forget and output gate."""
+
+    bias: Tensor
+    peephole: Tensor
+
+
+def opened(shares: Shares, gates: Tensor, added: Tensor | None, memory: Tensor, after: Tensor, hidden: Tensor) -> None:
+    """Write the memory `after` the step (n, c) and what is `hidden` (n, c).
+
+    The gates before sigmoids and tanh are `gates`, `added` (n, 4 c), if any, bias, and peepholes on memory; `gates` (n,
+    4 c) become what they are thereafter.
     """
-    _by_tiles(_open, peephole, gates, added, memory, after, hidden)
+    if _on_card(memory):
+        from nowcast.models.gates_cuda import opened as work
+
+        return work(*shares, gates, added, memory, after, hidden)
+    _by_tiles(lambda *tile: _open(shares, *tile), gates, added, memory, after, hidden)
 
 
 def closed(
-    peephole: Tensor, gates: Tensor, memory: Tensor, after: Tensor, by_hidden: Tensor, by_memory: Tensor, slope: Tensor
+    shares: Shares,
+    gates: Tensor,
+    memory: Tensor,
+    after: Tensor,
+    by_hidden: Tensor,
+    by_later: Tensor,
+    by_memory: Tensor,
+    slope: Tensor,
+    sums: Tensor,
 ) -> None:
     """The derivative of `opened`: of a loss with respect to the gates before sigmoids and tanh, written to `slope`.
 
-    `gates` (n, 4 c) are what `opened` left, `by_hidden` and `by_memory` (n, c) the loss's derivatives with respect to
-    what it wrote; `by_memory` becomes that with respect to `memory`.
+    `gates` (n, 4 c) are what `opened` left. The loss's derivative with respect to what is hidden is `by_hidden` and
+    `by_later`, that with respect to `after` is `by_memory`, all (n, c); `by_memory` becomes that with respect to
+    `memory`. Added to `sums`, from `no_sums`, are the derivatives with respect to bias and peepholes.
     """
-    _by_tiles(_close, peephole, gates, memory, after, by_hidden, by_memory, slope)
+    if _on_card(memory):
+        from nowcast.models.gates_cuda import closed as work
+
+        return work(shares.peephole, gates, memory, after, by_hidden, by_later, by_memory, slope, sums)
+    tiled = gates, memory, after, by_hidden, by_later, by_memory, slope
+    _by_tiles(lambda *tile: _close(shares.peephole, sums, *tile), *tiled)
 
 
-def peephole_slope(slope: Tensor, memory: Tensor, after: Tensor) -> Tensor:
-    """The loss's derivative with respect to the peepholes (3, c), from the `slope` (n, 4 c) of `closed`."""
-    to_input, to_forget, _, to_output = slope.chunk(4, dim=1)
-    pairs = (to_input, memory), (to_forget, memory), (to_output, after)
-    return torch.stack([(by * value).sum(dim=0, dtype=memory.dtype) for by, value in pairs])
+def no_sums(memory: Tensor) -> Tensor:
+    """Where `closed` adds to (k, 7, c), for rows like those of `memory` (n, c); the sum over k is meant."""
+    parts = 1
+    if _on_card(memory):
+        from nowcast.models.gates_cuda import programs as parts_of
+
+        parts = parts_of(memory)
+    return memory.new_zeros(parts, SUMS, memory.shape[1])
 
 
-def _open(peephole: Tensor, gates: Tensor, added: Tensor | None, memory: Tensor, after: Tensor, hidden: Tensor) -> None:
-    wide = gates.to(memory.dtype) if added is None else gates.to(memory.dtype) + added
+def _open(shares: Shares, gates: Tensor, added: Tensor | None, memory: Tensor, after: Tensor, hidden: Tensor) -> None:
+    peephole, wide = shares.peephole, gates.to(memory.dtype) + shares.bias
+    if added is not None:
+        wide += added
     to_input, to_forget, candidate, to_output = wide.chunk(4, dim=1)
-    take = torch.sigmoid(torch.addcmul(to_input, memory, peephole[0]))
-    keep = torch.sigmoid(torch.addcmul(to_forget, memory, peephole[1]))
-    candidate = torch.tanh(candidate)
-    stepped = torch.addcmul(keep * memory, take, candidate)
-    show = torch.sigmoid(torch.addcmul(to_output, stepped, peephole[2]))
-    gates.copy_(torch.cat([take, keep, candidate, show], dim=1))
-    hidden.copy_(show * torch.tanh(stepped))
-    after.copy_(stepped)
+    take = to_input.addcmul_(memory, peephole[0]).sigmoid_()
+    keep = to_forget.addcmul_(memory, peephole[1]).sigmoid_()
+    stepped = torch.mul(keep, memory, out=after).addcmul_(take, candidate.tanh_())
+    show = to_output.addcmul_(stepped, peephole[2]).sigmoid_()
+    hidden.copy_(torch.tanh(stepped).mul_(show))
+    gates.copy_(wide)
 
 
 def _close(
-    peephole: Tensor, gates: Tensor, memory: Tensor, after: Tensor, by_hidden: Tensor, by_memory: Tensor, slope: Tensor
+    peephole: Tensor,
+    sums: Tensor,
+    gates: Tensor,
+    memory: Tensor,
+    after: Tensor,
+    by_hidden: Tensor,
+    by_later: Tensor,
+    by_memory: Tensor,
+    slope: Tensor,
 ) -> None:
     take, keep, candidate, show = gates.to(memory.dtype).chunk(4, dim=1)
-    seen = torch.tanh(after)
-    by_show = by_hidden * seen * show * (1 - show)
-    by_after = by_memory + by_hidden * show * (1 - seen * seen) + by_show * peephole[2]
+    seen, by_shown = torch.tanh(after), by_hidden.to(memory.dtype) + by_later
+    by_show = by_shown * seen * show * (1 - show)
+    by_after = by_memory + by_shown * show * (1 - seen * seen) + by_show * peephole[2]
     by_take = by_after * candidate * take * (1 - take)
     by_keep = by_after * memory * keep * (1 - keep)
     by_candidate = by_after * take * (1 - candidate * candidate)
-    slope.copy_(torch.cat([by_take, by_keep, by_candidate, by_show], dim=1))
+    slopes = torch.cat([by_take, by_keep, by_candidate, by_show], dim=1)
+    by_peephole = (by_take * memory).sum(0), (by_keep * memory).sum(0), (by_show * after).sum(0)
+    sums[0] += torch.cat([slopes.sum(0).view(4, -1), torch.stack(by_peephole)])
+    slope.copy_(slopes)
     by_memory.copy_(by_after * keep + by_take * peephole[0] + by_keep * peephole[1])
 
 
-def _by_tiles(work: Callable[..., None], peephole: Tensor, gates: Tensor, *others: Tensor | None) -> None:
-    """`work` on all rows, or on one tile of them after another."""
-    if gates.is_cuda:
-        return _compiled(work)(peephole, gates, *others)
+def _by_tiles(work: Callable[..., None], gates: Tensor, *others: Tensor | None) -> None:
+    """`work` on one tile of all rows after another."""
     rows = max(1, TILE * torch.get_num_threads() // gates.shape[1])
     for first in range(0, len(gates), rows):
         part = slice(first, first + rows)
-        work(peephole, gates[part], *(None if v is None else v[part] for v in others))
+        work(gates[part], *(None if v is None else v[part] for v in others))
 
 
-@cache
-def _compiled(work: Callable[..., None]) -> Callable[..., Any]:
-    if shutil.which("cc") is None or find_spec("triton") is None:
-        return work
-    return torch.compile(work, dynamic=True)
+def _on_card(memory: Tensor) -> bool:
+    return memory.is_cuda and memory.dtype == torch.float32 and HAS_TRITON
+
+
+HAS_TRITON = find_spec("triton") is not None
+"""Comes with torch for CUDA."""

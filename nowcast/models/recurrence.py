@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d
 
-from nowcast.models.gates import closed, opened, peephole_slope
+from nowcast.models.gates import Shares, closed, no_sums, opened
 
 
 def recur(
@@ -42,45 +42,45 @@ class _Recurrence(torch.autograd.Function):
         steps: int,
     ) -> tuple[Tensor, Tensor]:
         batch, channels, height, width = hidden.shape
+        shares, padding = Shares(bias, peephole), weight.shape[-1] // 2
         hiddens = weight.new_empty(steps + 1, batch, height, width, channels)
         memories = memory.new_empty(steps + 1, batch, height, width, channels)
         hiddens[0], memories[0] = last(hidden), last(memory)
         gates = []
         for t in range(steps):
-            before = conv2d(first(hiddens[t]), weight, bias, padding=weight.shape[-1] // 2)
-            gates.append(rows(last(before)))
+            gates.append(rows(last(conv2d(first(hiddens[t]), weight, padding=padding))))
             more = None if added is None else rows(last(added[t]))
-            opened(peephole, gates[t], more, rows(memories[t]), rows(memories[t + 1]), rows(hiddens[t + 1]))
+            opened(shares, gates[t], more, rows(memories[t]), rows(memories[t + 1]), rows(hiddens[t + 1]))
         if any(ctx.needs_input_grad):
-            ctx.save_for_backward(hiddens, memories, weight, peephole, *gates)
+            ctx.save_for_backward(hiddens, memories, weight, bias, peephole, *gates)
         return first(hiddens[1:]), first(memories[-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, by_hiddens: Tensor, by_memory: Tensor) -> tuple[Tensor | None, ...]:
-        hiddens, memories, weight, peephole, *gates = ctx.saved_tensors
-        slopes = weight.new_empty(len(gates), *hiddens.shape[1:-1], weight.shape[0])
+        hiddens, memories, weight, bias, peephole, *gates = ctx.saved_tensors
         back = weight.transpose(0, 1).flip(2, 3).contiguous(memory_format=torch.channels_last)
-        by_memory = rows(last(by_memory).clone(memory_format=torch.contiguous_format))
-        by_hidden = torch.zeros_like(hiddens[0])
+        slopes = weight.new_empty(len(gates), *hiddens.shape[1:-1], weight.shape[0])
+        by_earlier = rows(last(by_memory).clone(memory_format=torch.contiguous_format))
+        by_later, sums = torch.zeros_like(hiddens[0]), no_sums(by_earlier)
         for t in reversed(range(len(gates))):
-            by_hidden = by_hidden + last(by_hiddens[t])
-            states = rows(memories[t]), rows(memories[t + 1])
-            closed(peephole, gates[t], *states, rows(by_hidden), by_memory, rows(slopes[t]))
-            by_hidden = last(conv2d(first(slopes[t]), back, padding=weight.shape[-1] // 2))
-        by_weight, by_bias = _by_weights(slopes.flatten(0, 1), hiddens[:-1].flatten(0, 1), weight)
-        by_peephole = peephole_slope(rows(slopes), rows(memories[:-1]), rows(memories[1:]))
-        by_memory = by_memory.view_as(memories[0])
+            states, by_hidden = (rows(memories[t]), rows(memories[t + 1])), rows(last(by_hiddens[t]))
+            given = *states, by_hidden, rows(by_later), by_earlier, rows(slopes[t]), sums
+            closed(Shares(bias, peephole), gates[t], *given)
+            by_later = last(conv2d(first(slopes[t]), back, padding=weight.shape[-1] // 2))
+        by_weight = _by_weight(slopes.flatten(0, 1), hiddens[:-1].flatten(0, 1), weight)
+        by_shares = sums.sum(0)
         by_added = first(slopes) if ctx.needs_input_grad[0] else None
-        return by_added, first(by_hidden), first(by_memory), by_weight, by_bias, by_peephole, None
+        by_states = first(by_later), first(by_earlier.view_as(memories[0]))
+        return by_added, *by_states, by_weight, by_shares[:4].flatten(), by_shares[4:], None
 
 
-def _by_weights(slopes: Tensor, hiddens: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of weight and bias from all steps' slopes (n, h, w, 4 c) and hidden states (n, h, w, c)."""
+def _by_weight(slopes: Tensor, hiddens: Tensor, weight: Tensor) -> Tensor:
+    """The weight's gradient from all steps' slopes (n, h, w, 4 c) and hidden states (n, h, w, c)."""
     padding = [weight.shape[-1] // 2] * 2
-    sizes, how = [len(weight)], ([1, 1], padding, [1, 1], False, [0, 0], 1, [False, True, True])
-    _, by_weight, by_bias = torch.ops.aten.convolution_backward(first(slopes), first(hiddens), weight, sizes, *how)
-    return by_weight, by_bias
+    how = [1, 1], padding, [1, 1], False, [0, 0], 1, [False, True, False]
+    by_weight: Tensor = torch.ops.aten.convolution_backward(first(slopes), first(hiddens), weight, None, *how)[1]
+    return by_weight
 
 
 def first(fields: Tensor) -> Tensor:
