@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+
 @dataclass(frozen=True)
 class Row:
     """One figure: ours against a peer's (or a limit), the ratio the goal speaks of, and whether it is met."""
@@ -26,7 +27,9 @@ class Row:
 
 def machine() -> str:
     """Processor, cores and the versions that matter, in one line."""
-    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
+    )
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {version('torch')}"
 
 

@@ -14,6 +14,7 @@ RADAR = Path(os.environ.get("NOWCAST_RADAR_DIR", Path(__file__).resolve().parent
 EVENTS = {"FMI 2016-09-28": "fmi-pgm/20160928", "KNMI 2010-08-26": "knmi-rap/20100826"}
 """Every five minutes, pixels of about a kilometre."""
 
+
 class Seen(NamedTuple):
     """One scan: rain rate [mm h-1] and coverage, (y, x)."""
 

@@ -48,7 +48,7 @@ def drawn(margins: Tensor, normal: Tensor) -> Tensor:
     fields = torch.zeros_like(normals)
     for field, z in zip(fields, normals, strict=True):
         for wet in (z >= least).nonzero()[:, 0].split(AT_ONCE):
-            field[wet] = denormalise(_crossing(known, wet, odds(z[wet])))
+            field.index_copy_(0, wet, denormalise(_crossing(known, wet, odds(z.index_select(0, wet)))))
     return fields.reshape(normal.shape)
 
 
@@ -61,7 +61,7 @@ def odds(z: Tensor) -> Tensor:
 def wet_from(margin: Tensor) -> Tensor:
     """The least standard normal value of a member in which a pixel with this margin of the lowest rate is wet."""
     rarer = torch.sigmoid(-margin.abs())
-    least = torch.special.ndtri(rarer) * margin.sign()
+    least: Tensor = torch.special.ndtri(rarer) * margin.sign()
     return least.masked_fill(margin < -RAREST, torch.inf).masked_fill(margin > RAREST, -torch.inf)
 
 
@@ -71,12 +71,13 @@ def _crossing(known: Tensor, pixels: Tensor, added: Tensor) -> Tensor:
     As `field_from`, but the interval is searched for, and is the only one that is looked into.
     """
     count = known.shape[1]
-    margins, low = known.flatten(), pixels * count
+    margins, first = known.flatten(), pixels * count
+    at = first
     for step in (4, 2, 1):
-        low = low + step * (margins.take(low + step) + added >= 0)
-    here, next_up = margins.take(low) + added, margins.take(low + 1) + added
-    low = low - pixels * count
-    share = (here / (here - next_up).clamp(min=1e-6)).clamp(min=0.0)
-    share = share.minimum(torch.where(low == count - 2, BEYOND, 1.0))
+        at = at + step * (margins.index_select(0, at + step) + added >= 0)
+    here, next_up = margins.index_select(0, at) + added, margins.index_select(0, at + 1) + added
+    low = at - first
+    limit = torch.where(low == count - 2, BEYOND, 1.0)
+    share = (here / (here - next_up).clamp(min=1e-6)).clamp(min=0.0).minimum(limit)
     rates = levels().to(known).flatten()
-    return torch.lerp(rates.take(low), rates.take(low + 1), share)
+    return torch.lerp(rates.index_select(0, low), rates.index_select(0, low + 1), share)

@@ -54,7 +54,7 @@ def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
 
 def _fast(side: int) -> int:
     """The next length that has no prime factor above 5, which transforms are fast on."""
-    return next(n for n in itertools.count(side) if 60**n.bit_length() % n == 0)
+    return next(n for n in itertools.count(side) if 60 ** n.bit_length() % n == 0)
 
 
 def _doubled(size: tuple[int, int], like: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def _lost(lasting: Tensor, steps: int) -> Tensor:
 
 
 def _amplitude(field: Tensor, size: tuple[int, int]) -> Tensor:
-    """Of each coefficient of `rfft2` of that size, that of the field (y, x) in a window that falls to zero at the edges."""
+    """Of each coefficient of `rfft2` of `size`, that of the field (y, x) in a window that falls to zero at the edges."""
     height, width = field.shape
     if int((field > 0).sum()) < FEWEST_WET or field.std() < FLATTEST:
         return _radius(size, field).clamp(min=1.0 / max(size)) ** SLOPE
