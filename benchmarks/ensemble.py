@@ -1,7 +1,7 @@
 """Our members and chances beside an ensemble of STEPS (pysteps) of as many: seconds from the scans to all leads.
 
 `python benchmarks/ensemble.py` needs pysteps and real events (see radar_event). Both start from the scans alone, on a
-window of SIDE x SIDE pixels in the middle, and have one thread: STEPS finds motion by Lucas-Kanade and makes its members;
+window of SIDE x SIDE pixels in the middle, and have one thread: STEPS finds motion by Lucas-Kanade and makes members;
 the shipped model is stepped through its context and gives rain rates, members, and calibrated chances of every rate.
 """
 

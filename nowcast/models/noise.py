@@ -74,7 +74,7 @@ def _lost(lasting: Tensor, steps: int) -> Tensor:
 
 
 def _amplitude(field: Tensor, size: tuple[int, int]) -> Tensor:
-    """Of each coefficient of `rfft2` of `size`, that of the field (y, x) in a window that falls to zero at the edges."""
+    """Of each coefficient of `rfft2` of `size`: that of the field (y, x) in a window that is zero at the edges."""
     height, width = field.shape
     if int((field > 0).sum()) < FEWEST_WET or field.std() < FLATTEST:
         return _radius(size, field).clamp(min=1.0 / max(size)) ** SLOPE
