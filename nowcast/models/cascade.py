@@ -43,13 +43,13 @@ def propagated(now: Tensor, before: Tensor, coefficients: Tensor) -> Iterator[Te
     keep, drop = coefficients.unbind(1)
     mean = torch.zeros_like(now)
     mean[:, -1] = now[:, -1].mean(dim=(-2, -1), keepdim=True)
-    now, before = now - mean, before - mean
+    both = torch.cat([now - mean, before - mean], dim=1)
     weights = (torch.ones_like(keep), torch.zeros_like(keep)), (torch.zeros_like(keep), torch.ones_like(keep))
     (now_0, before_0), (now_1, before_1) = weights
     while True:
         now_0, now_1 = keep * now_0 + drop * now_1, now_0
         before_0, before_1 = keep * before_0 + drop * before_1, before_0
-        yield (now * now_0 + before * before_0 + mean).sum(dim=1, keepdim=True)
+        yield torch.einsum("bkyx,bk->byx", both, torch.cat([now_0, before_0], dim=1)[..., 0, 0])[:, None] + mean[:, -1:]
 
 
 def covered_mean(fields: Tensor, coverage: Tensor, sigma: float) -> Tensor:

@@ -25,10 +25,10 @@ def joined(rain_rate: FloatField, coverage: BoolField, size: int) -> tuple[Float
 
 
 def parted(blocks: FloatField, size: int, shape: tuple[int, int]) -> FloatField:
-    """Every pixel of a grid of `shape` gets the value of its block."""
+    """Every pixel of a grid of `shape` gets the value of its block, (..., y, x)."""
     if size == 1:
         return blocks
-    return np.repeat(np.repeat(blocks, size, axis=0), size, axis=1)[: shape[0], : shape[1]]
+    return np.repeat(np.repeat(blocks, size, axis=-2), size, axis=-1)[..., : shape[0], : shape[1]]
 
 
 def _block_means(v: FloatField, size: int) -> FloatField:

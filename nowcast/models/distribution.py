@@ -9,14 +9,14 @@ import math
 import torch
 from torch import Tensor
 
-from nowcast.models.exceedance import field_from, levels
+from nowcast.models.exceedance import BEYOND, field_from, levels
 from nowcast.models.transform import denormalise, normalise
 
 RAREST = 14.9
 """Logits beyond which nothing is drawn, a little less than those of margins that mean never: dry stays dry."""
 
-AT_ONCE = 4096
-"""Pixels of all members drawn together: as many as a core's cache holds."""
+AT_ONCE = 16384
+"""Wet pixels drawn together: as many as a core's cache holds."""
 
 
 def chance(margins: Tensor, threshold: float) -> Tensor:
@@ -43,11 +43,41 @@ def drawn(margins: Tensor, normal: Tensor) -> Tensor:
     `margins` are (1, k, y, x), `normal` (m, y, x) standard normal at every pixel: a Gaussian copula, whose correlations
     in space and time become the members' (Schefzik et al. 2013, Stat. Sci. 28).
     """
-    known, normals = margins.flatten(2)[..., None], normal.flatten(1).T
-    fields = torch.empty_like(normals)
-    for first in range(0, len(normals), AT_ONCE):
-        some = slice(first, first + AT_ONCE)
-        z = normals[some]
-        odds = (torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)).clamp(-RAREST, RAREST)
-        fields[some] = denormalise(field_from(known[:, :, some] + odds))[0, 0]
-    return fields.T.reshape(normal.shape)
+    known, normals = margins[0].flatten(1).T.contiguous(), normal.flatten(1)
+    least = wet_from(known[:, 0])
+    fields = torch.zeros_like(normals)
+    for field, z in zip(fields, normals, strict=True):
+        for wet in (z >= least).nonzero()[:, 0].split(AT_ONCE):
+            field.index_copy_(0, wet, denormalise(_crossing(known, wet, odds(z.index_select(0, wet)))))
+    return fields.reshape(normal.shape)
+
+
+def odds(z: Tensor) -> Tensor:
+    """Logits of a standard normal's chance of being below `z`, at most RAREST from zero."""
+    rarer = torch.erfc(z.abs() * math.sqrt(0.5)) / 2
+    return torch.copysign(torch.logit(rarer), z).clamp(-RAREST, RAREST)
+
+
+def wet_from(margin: Tensor) -> Tensor:
+    """The least standard normal value of a member in which a pixel with this margin of the lowest rate is wet."""
+    rarer = torch.sigmoid(-margin.abs())
+    least: Tensor = torch.special.ndtri(rarer) * margin.sign()
+    return least.masked_fill(margin < -RAREST, torch.inf).masked_fill(margin > RAREST, -torch.inf)
+
+
+def _crossing(known: Tensor, pixels: Tensor, added: Tensor) -> Tensor:
+    """The normalised fields (n,) at which margins, `known` (pixel, k) at some `pixels` (n,) with `added`, cross zero.
+
+    As `field_from`, but the interval is searched for, and is the only one that is looked into.
+    """
+    count = known.shape[1]
+    margins, first = known.flatten(), pixels * count
+    at = first
+    for step in (4, 2, 1):
+        at = at + step * (margins.index_select(0, at + step) + added >= 0)
+    here, next_up = margins.index_select(0, at) + added, margins.index_select(0, at + 1) + added
+    low = at - first
+    limit = torch.where(low == count - 2, BEYOND, 1.0)
+    share = (here / (here - next_up).clamp(min=1e-6)).clamp(min=0.0).minimum(limit)
+    rates = levels().to(known).flatten()
+    return torch.lerp(rates.index_select(0, low), rates.index_select(0, low + 1), share)

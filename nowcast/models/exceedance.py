@@ -52,9 +52,9 @@ def matched(margins: Tensor, field: Tensor, coverage: Tensor, area: float) -> Te
 
 def _cuts(margins: Tensor, field: Tensor, covered: Tensor, area: float) -> Tensor:
     """One bar per rate (k,) from margins (k, y, x), field and covered (1, y, x)."""
-    known, ranked = field[covered], margins[:, covered[0]]
-    every = max(1, len(known) // SAMPLE)
-    known, ranked = known[::every], ranked[:, ::every]
+    places = covered.flatten().nonzero()[:, 0]
+    places = places[:: max(1, len(places) // SAMPLE)]
+    known, ranked = field.flatten()[places], margins.flatten(1)[:, places]
     bars = []
     for level, values in zip(levels().to(field).flatten(), ranked, strict=True):
         count = min(round(area * int((known >= level).sum())), len(values))

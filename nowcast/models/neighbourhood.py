@@ -28,6 +28,9 @@ _NEPERS = ERROR_DB * math.log(10.0) / 10.0
 SHIFT_DB = 10.0 * math.log10(math.sin(math.pi * _NEPERS) / (math.pi * _NEPERS))
 """By which the error is off zero, so that the mean rain rate stays."""
 
+LEAST = 1e-8
+"""Chances below it are beyond MOST; the logarithm of zero takes thirty times as long as that of any other number."""
+
 NEAR_KM = 2.0
 GROWTH_KM_PER_HOUR = 15.0
 
@@ -52,7 +55,7 @@ def margins(rain_rate: FloatField, minutes: float, spacing_km: float) -> Tensor:
     over = torch.stack([torch.sigmoid((decibels - 10.0 * math.log10(rate)) / ERROR_DB) for rate in RATES])
     over = over.where(field > 0, 0.0)
     shares = _shares(over, known, radius_km(minutes) / spacing_km)
-    return falling(torch.logit(shares).clamp(-MOST, MOST)[None])
+    return falling(torch.logit(shares.clamp(min=LEAST)).clamp(-MOST, MOST)[None])
 
 
 def _shares(over: Tensor, weight: Tensor, radius: float) -> Tensor:

@@ -5,6 +5,7 @@ each scale by a lead, as its autocorrelation decays along the motion, is what no
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -36,17 +37,34 @@ def correlated(track: Track, count: int, seed: int) -> Iterator[Tensor]:
     """Standard normal fields (count, y, x) at lead 1, 2, ..., moving with the rain; the same seed, the same fields."""
     (newest, _), flow = track.newest, track.flow
     random = torch.Generator(newest.device).manual_seed(seed)
-    amplitude, lasting = _amplitude(newest[0, 0]), _lasting(track)
-    spectrum = torch.zeros((), device=newest.device)
+    height, width = newest.shape[-2:]
+    size = _fast(height), _fast(width)
+    amplitude, lasting = _amplitude(newest[0, 0], size) * _doubled(size, newest), _lasting(track, size)
+    spectrum = torch.zeros(count, *lasting.shape, dtype=torch.complex64, device=newest.device)
     displacement = torch.zeros_like(flow)
     for lead in itertools.count(1):
-        white = torch.randn(count, *newest.shape[-2:], generator=random, device=newest.device)
+        white = torch.randn(spectrum.shape, dtype=spectrum.dtype, generator=random, device=newest.device)
         fresh = (_lost(lasting, lead) - lasting**2 * _lost(lasting, lead - 1)).clamp(min=0.0).sqrt() * amplitude
-        spectrum = lasting * spectrum + fresh * torch.fft.rfft2(white)
+        spectrum.mul_(lasting).add_(white.mul_(fresh))
         displacement = extend(displacement, flow)
-        fields = torch.fft.irfft2(spectrum, s=newest.shape[-2:])
+        fields = torch.fft.irfft2(spectrum, s=size)[:, :height, :width]
         moved = advect(fields[None], displacement, outside="reflection")[0]
-        yield moved / moved.square().mean().sqrt().clamp(min=1e-12)
+        yield moved / (torch.linalg.vector_norm(moved) / math.sqrt(moved.numel())).clamp(min=1e-12)
+
+
+def _fast(side: int) -> int:
+    """The next length that has no prime factor above 5, which transforms are fast on."""
+    return next(n for n in itertools.count(side) if 60 ** n.bit_length() % n == 0)
+
+
+def _doubled(size: tuple[int, int], like: Tensor) -> Tensor:
+    """White noise is drawn as coefficients of `rfft2`. Of those in the first column, and in the last of an even number,
+    `irfft2` takes what is symmetric in both directions, half of the variance: they are drawn with twice as much."""
+    weight = like.new_ones(size[1] // 2 + 1)
+    weight[0] = math.sqrt(2.0)
+    if size[1] % 2 == 0:
+        weight[-1] = math.sqrt(2.0)
+    return weight
 
 
 def _lost(lasting: Tensor, steps: int) -> Tensor:
@@ -55,25 +73,25 @@ def _lost(lasting: Tensor, steps: int) -> Tensor:
     return (1 - kept) ** 1.5 * (1 + kept) ** 0.5
 
 
-def _amplitude(field: Tensor) -> Tensor:
-    """Of each coefficient of `rfft2`, that of the field (y, x) in a window that falls to zero at the edges."""
+def _amplitude(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """Of each coefficient of `rfft2` of `size`: that of the field (y, x) in a window that is zero at the edges."""
     height, width = field.shape
     if int((field > 0).sum()) < FEWEST_WET or field.std() < FLATTEST:
-        return _radius(height, width, field).clamp(min=1.0 / max(height, width)) ** SLOPE
+        return _radius(size, field).clamp(min=1.0 / max(size)) ** SLOPE
     window = torch.hann_window(height, device=field.device)[:, None] * torch.hann_window(width, device=field.device)
-    spectrum: Tensor = torch.fft.rfft2(window * (field - (window * field).sum() / window.sum())).abs()
+    seen = window * (field - (window * field).sum() / window.sum())
+    spectrum: Tensor = torch.fft.rfft2(seen, s=size).abs()
     spectrum[0, 0] = 0.0
     return spectrum
 
 
-def _lasting(track: Track) -> Tensor:
+def _lasting(track: Track, size: tuple[int, int]) -> Tensor:
     """Correlation from one step to the next along the motion, of each coefficient of `rfft2`: that of its scale."""
-    flow = track.flow
-    radius = _radius(flow.shape[-2], flow.shape[-1], flow)
+    radius = _radius(size, track.flow)
     if track.fields.shape[1] < 2:
         return torch.full_like(radius, UNSEEN)
     now, covered = track.newest
-    before, known = advect_covered(track.fields[:, -2:-1], track.coverage[:, -2:-1], flow)
+    before, known = advect_covered(track.fields[:, -2:-1], track.coverage[:, -2:-1], track.flow)
     both = covered * known
     now_bands, before_bands = (cascade.bands(v, cascade.means(v, both)) for v in (now, before))
     by_band = cascade.correlation(now_bands, before_bands, both).clamp(0.0, MOST_LASTING)[0, :, 0, 0]
@@ -83,7 +101,7 @@ def _lasting(track: Track) -> Tensor:
     return torch.stack([c * share for c, share in zip(by_band, shares, strict=True)]).sum(dim=0)
 
 
-def _radius(height: int, width: int, like: Tensor) -> Tensor:
+def _radius(size: tuple[int, int], like: Tensor) -> Tensor:
     """Cycles per pixel of each coefficient of `rfft2`."""
-    rows, cols = torch.fft.fftfreq(height, device=like.device), torch.fft.rfftfreq(width, device=like.device)
+    rows, cols = torch.fft.fftfreq(size[0], device=like.device), torch.fft.rfftfreq(size[1], device=like.device)
     return torch.hypot(rows[:, None], cols[None, :])

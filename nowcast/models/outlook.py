@@ -50,10 +50,10 @@ class Outlook:
     @torch.inference_mode()
     def members(self, normal: Tensor) -> FloatField:
         """Rain rates [mm h-1] (member, y, x) from standard normal fields (member, y, x) in blocks."""
-        drawn = distribution.drawn(self.margins, normal)
-        return np.stack([self._whole(field) for field in drawn])
+        return self._whole(distribution.drawn(self.margins, normal))
 
     def _whole(self, blocks: Tensor) -> FloatField:
+        """Of one field or several, (..., y, x)."""
         field = parted(blocks.cpu().numpy(), self.block, self.shape)
         return np.where(np.isfinite(self.rain_rate), field, np.float32(np.nan))
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nowcast.models.distribution import chance, drawn, quantile
-from nowcast.models.exceedance import RATES
+from nowcast.models.distribution import RAREST, chance, drawn, quantile
+from nowcast.models.exceedance import RATES, falling, field_from
+from nowcast.models.transform import denormalise
 
 
 def margins() -> Tensor:
@@ -56,6 +57,20 @@ def test_members_reach_each_rate_as_often_as_the_chance_says() -> None:
     for k, rate in enumerate(RATES):
         share = (members >= rate * (1 - 1e-5)).float().mean(dim=0)
         torch.testing.assert_close(share, torch.sigmoid(margins()[0, k]), atol=0.012, rtol=0)
+
+
+def test_a_member_is_the_quantile_of_its_normal() -> None:
+    """Pixels of every kind, equal margins and the ends among them: what `field_from` gives pixel by pixel."""
+    random = torch.Generator().manual_seed(7)
+    offered = falling(6 * torch.randn(1, len(RATES), 40, 50, generator=random) + 3)
+    offered[..., 0] = 20.0
+    offered[..., 1] = -1e4
+    normal = 2 * torch.randn(3, 40, 50, generator=random)
+    odds = torch.logit(torch.special.ndtr(normal.double())).clamp(-RAREST, RAREST).float()
+    expected = torch.cat([denormalise(field_from(offered + one))[0] for one in odds])
+    members = drawn(offered, normal)
+    assert 0.2 < float((members > 0).float().mean()) < 0.8
+    torch.testing.assert_close(members, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_higher_the_normal_the_more_it_rains_and_equal_ones_agree() -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from nowcast.models.motion import advect, advect_covered, blur, extend, extrapolate, optical_flow
+from nowcast.models.motion import advect, advect_covered, blur, extend, extrapolate, halved, optical_flow
 from nowcast.models.transform import normalise
 from nowcast.sources.synthetic import Storm
 
@@ -66,3 +66,16 @@ def test_blur_keeps_a_constant_and_spreads_a_point() -> None:
     spread = blur(point, 2.0)
     assert spread.sum().item() == torch.tensor(1.0).item() or abs(spread.sum().item() - 1) < 1e-4
     assert spread[..., 20, 20] == spread.max() < 0.1
+
+
+def test_halves_of_odd_sides_are_means_of_what_there_is() -> None:
+    field = torch.tensor([[1.0, 3.0, 5.0], [3.0, 5.0, 7.0], [0.0, 2.0, 9.0]])[None, None]
+    assert halved(field)[0, 0].tolist() == [[3.0, 6.0], [1.0, 9.0]]
+
+
+def test_blur_adds_up_three_boxes_along_either_side() -> None:
+    """Of three pixels for sigma 1: together 1, 3, 6, 7, 6, 3, 1 parts of 27, which a step of 27 sums up one by one."""
+    step = torch.tensor([0.0] * 4 + [27.0] * 4).expand(1, 1, 8, 8)
+    for smooth in (blur(step, 1.0), blur(step.mT, 1.0).mT):
+        expected = torch.tensor([0.0, 1.0, 4.0, 10.0, 17.0, 23.0, 26.0, 27.0]).expand(1, 1, 8, 8)
+        torch.testing.assert_close(smooth, expected)

@@ -70,3 +70,20 @@ def test_a_dry_scene_and_a_single_frame_have_noise_too() -> None:
         fields = noise(made, 3, 2)
         assert torch.isfinite(fields).all()
         assert 0.7 < float(fields.std()) < 1.3
+
+
+def test_a_dry_scene_varies_alike_along_rows_and_columns() -> None:
+    """On a square every wavenumber has one amplitude; a coefficient drawn too small shows in the means."""
+    dry = follow(None, np.zeros((64, 64), np.float32), np.ones((64, 64), bool), "cpu")
+    (made,) = noise(dry, 400, 1)
+    ratio = float(made.mean(dim=-1).var() / made.mean(dim=-2).var())
+    assert 0.8 < ratio < 1.25
+
+
+def test_sides_that_are_primes_have_noise_too() -> None:
+    """They are cut from a larger field, whose lengths have no prime factor above 5: 61 x 47 from 64 x 48."""
+    seen = follow(None, np.zeros((61, 47), np.float32), np.ones((61, 47), bool), "cpu")
+    made = noise(seen, 100, 1)[0]
+    assert made.shape == (100, 61, 47)
+    assert abs(float(made.std()) - 1.0) < 0.05
+    assert correlation(made[:, :-1], made[:, 1:]) > 0.45
