@@ -18,7 +18,7 @@ from nowcast.core.types import FlagField, FloatField
 from nowcast.desk import Desk, desk_of, device
 from nowcast.forecast import FEWEST_SCANS, inputs
 from nowcast.ladder import FAILURES, Benched, Step, deadline, descend
-from nowcast.members import members_from, outlooks_from
+from nowcast.members import members_from, outlooks_from, rates_from
 from nowcast.models.outlook import Outlook, Window, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.quality import check_forecast
@@ -270,7 +270,9 @@ def make(
     used = inputs(archive, rolling, start.slot)
     if not used:
         raise ValueError("too few scans")
-    fields = _fields(outlooks_from(archive, rolling, start.slot, len(forecasts.lead_times)), forecasts, start, tick)
+    has_chances = forecasts.thresholds or forecasts.quantiles or start.excerpt.window
+    said = (outlooks_from if has_chances else rates_from)(archive, rolling, start.slot, len(forecasts.lead_times))
+    fields = _fields(said, forecasts, start, tick)
     check_forecast(fields.rain_rate, start.rain_rate)
     init_time = archive.timeline.time(start.slot)
     return Nowcast(

@@ -5,6 +5,7 @@ from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+import torch
 
 from nowcast.core.types import FloatField
 from nowcast.forecast import state_at
@@ -13,6 +14,9 @@ from nowcast.models.noise import correlated
 from nowcast.models.outlook import Outlook, Uncertain, Window, in_blocks, whole_blocks
 from nowcast.models.rollout import Rolling
 from nowcast.store.archive import Archive
+
+UNKNOWN = torch.empty(1, 0, 0, 0)
+"""Margins at no rate."""
 
 
 def outlooks_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> Iterator[Outlook]:
@@ -24,6 +28,12 @@ def outlooks_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int
     if isinstance(method, Uncertain):
         return islice(method.outlook(state), leads)
     return islice(outlooks(method.forecast(state), archive.sampling), leads)
+
+
+def rates_from(archive: Archive, rolling: Rolling[Any], slot: int, leads: int) -> Iterator[Outlook]:
+    """The forecast at lead 1 .. `leads` after a slot, of which nothing can be asked but its rain rate."""
+    state = state_at(archive, rolling, slot)
+    return (Outlook(field, UNKNOWN) for field in islice(rolling.nowcaster.forecast(state), leads))
 
 
 def members_from(

@@ -8,6 +8,7 @@ import numpy as np
 
 from nowcast.core.rain import MAX_RAIN_RATE, MAX_REFLECTIVITY, NO_ECHO, WET
 from nowcast.core.scan import Scan
+from nowcast.core.threads import each, is_beyond
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import BoolField, FloatField
 
@@ -102,6 +103,8 @@ def check_forecast(rain_rate: FloatField, observed: FloatField) -> None:
 
 def _impossible(rain_rate: FloatField) -> str:
     """What no rain rate can be; empty when all can."""
+    if not is_beyond(rain_rate, 0.0, ROUNDING * MAX_RAIN_RATE):
+        return ""
     faults = {
         "infinite values": np.isinf(rain_rate),
         "negative rain rates": rain_rate < 0,
@@ -131,8 +134,9 @@ def _levelled(first: FloatField, observed: FloatField) -> str:
 def _beside(rain_rate: FloatField, observed: FloatField) -> str:
     """How area and total of rain differ too much from the newest scan's."""
     pixels = max(1, _count(np.isfinite(observed)))
-    seen, *areas = (_count(field >= WET) / pixels for field in (observed, *rain_rate))
-    fallen, *totals = (float(np.nansum(field, dtype=np.float64)) / pixels for field in (observed, *rain_rate))
+    fields = (observed, *rain_rate)
+    seen, *areas = each(lambda field: _count(field >= WET) / pixels, fields, rain_rate.size)
+    fallen, *totals = each(lambda field: float(np.nansum(field, dtype=np.float64)) / pixels, fields, rain_rate.size)
     for lead, (area, total) in enumerate(zip(areas, totals, strict=True), 1):
         if area > MOST_WET * seen + WET_FROM_NOTHING:
             return f"rain on {area:.0%} of the view at lead {lead}, {seen:.1%} was observed"

@@ -10,8 +10,12 @@ import numpy as np
 
 from nowcast.core.grid import Grid
 from nowcast.core.rain import MARSHALL_PALMER, ZR
+from nowcast.core.threads import is_beyond
 from nowcast.core.timeline import isoformat, require_utc
 from nowcast.core.types import USUAL, BoolField, FlagField, FloatField, Quantity, Sampling
+
+FINITE = float(np.finfo(np.float32).max)
+"""No rain rate that is finite exceeds it."""
 
 RUNGS = ("champion", "previous", "advection", "persistence")
 """The fallback ladder, the best first."""
@@ -135,17 +139,17 @@ class Nowcast:
             raise ValueError(f"rain_rate is {self.rain_rate.shape}, leads and grid need {expected}")
         if not self.scan_ids:
             raise ValueError("a nowcast must name the scans it used")
-        if np.any(np.isinf(self.rain_rate)) or np.any(self.rain_rate < 0):
+        if is_beyond(self.rain_rate, 0.0, FINITE):
             raise ValueError(f"nowcast of {self.model} holds infinite or negative rain rates")
         for threshold, chance in self.probability.items():
             if chance.shape != expected:
                 raise ValueError(f"probability at {threshold} is {chance.shape}, not {expected}")
-            if np.any(chance < 0) or np.any(chance > 1):
+            if is_beyond(chance, 0.0, 1.0):
                 raise ValueError(f"probability at {threshold} is outside 0 .. 1")
         for share, rain_rate in self.quantile.items():
             if not 0 < share < 1:
                 raise ValueError(f"a quantile must lie between 0 and 1, not at {share}")
             if rain_rate.shape != expected:
                 raise ValueError(f"quantile at {share} is {rain_rate.shape}, not {expected}")
-            if np.any(np.isinf(rain_rate)) or np.any(rain_rate < 0):
+            if is_beyond(rain_rate, 0.0, FINITE):
                 raise ValueError(f"quantile at {share} holds infinite or negative rain rates")

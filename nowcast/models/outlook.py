@@ -55,7 +55,8 @@ class Outlook:
     def _whole(self, blocks: Tensor) -> FloatField:
         """Of one field or several, (..., y, x)."""
         field = parted(blocks.cpu().numpy(), self.block, self.shape)
-        return np.where(np.isfinite(self.rain_rate), field, np.float32(np.nan))
+        np.copyto(field, np.float32(np.nan), where=~np.isfinite(self.rain_rate))
+        return field
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nowcast.core.crashpoints import reached
 from nowcast.core.grid import Grid
 from nowcast.core.scan import RUNGS, Nowcast
+from nowcast.core.threads import each
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import FloatField
 from nowcast.store import repository
@@ -211,11 +212,15 @@ def packed(values: FloatField, into: NDArray[Any], missing: int) -> None:
 
     What exceeds the format is cut to its largest value, `missing` - 1.
     """
-    for field, target in zip(values, into, strict=True):
+
+    def pack(pair: tuple[FloatField, NDArray[Any]]) -> None:
+        field, target = pair
         steps = np.rint(field * np.float32(100.0))
         np.minimum(steps, np.float32(missing - 1), out=steps)
         steps[np.isnan(steps)] = missing
         target[...] = steps
+
+    each(pack, zip(values, into, strict=True), values.size)
 
 
 def _record(group: zarr.Group, slot: int) -> Record | None:
