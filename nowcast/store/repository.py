@@ -84,8 +84,10 @@ def _config() -> icechunk.RepositoryConfig:
     per_slot: dict[Any, int] = {icechunk.ManifestSplitDimCondition.Axis(0): MANIFEST_SLOTS}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
-        splitting=icechunk.ManifestSplittingConfig.from_dict({every_array: per_slot})
+        splitting=icechunk.ManifestSplittingConfig.from_dict({every_array: per_slot}),
+        preload=icechunk.ManifestPreloadConfig(preload_if=icechunk.ManifestPreloadCondition.false()),
     )
+    config.caching = icechunk.CachingConfig(num_snapshot_nodes=1000, num_chunk_refs=20_000, num_transaction_changes=0)
     return config
 
 

@@ -23,8 +23,10 @@ TILE = 256
 FRAME_TILE = 2048
 """Side of an archive chunk; most composites are one chunk."""
 
-AXIS_BLOCK = 4096
+AXIS_BLOCK = 512
 """Slots per chunk of the small per-slot arrays."""
+
+DIGEST_BLOCK = 64
 
 SECONDS = {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "proleptic_gregorian"}
 MISSING_INT64 = int(np.iinfo(np.int64).min)
@@ -66,8 +68,8 @@ def archive_template(grid: Grid, quantity: Quantity) -> Template:
             ("time",),
             {"missing": STATUS_MISSING, "observed": STATUS_OBSERVED, "empty": STATUS_EMPTY, "stuck": STATUS_STUCK},
         ),
-        "scan_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}),
-        "file_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}),
+        "scan_id": Variable(("time", "digest"), "uint8", (DIGEST_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}),
+        "file_id": Variable(("time", "digest"), "uint8", (DIGEST_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}),
         "received_time": _moment("time", "when the scan was ingested"),
     }
 
