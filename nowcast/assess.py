@@ -24,8 +24,9 @@ from nowcast.verify.statistics import Assessment, compare_at, merged
 class Contest:
     """A region's nowcasts beside those of simpler methods from the same scans, as the stores hold them at first use.
 
-    Nowcasts from slots before `first` are left out. `kept` holds the nowcasts by advection that were published when the region's were; those not there are made anew
-    from the archive by `advection`. With `shadow`, its nowcasts take part as a further method.
+    Nowcasts from slots before `first` are left out. `kept` holds the nowcasts by advection that were published when the
+    region's were; those not there are made anew from the archive by `advection`. With `shadow`, its nowcasts take part
+    as a further method.
     """
 
     archive: Archive
