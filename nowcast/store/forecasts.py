@@ -193,8 +193,8 @@ def newest_done(forecasts: Forecasts, before: int) -> int | None:
     """The newest slot that holds a nowcast, or the reason why there is none if it lies before another slot."""
     status = array(repository.read(forecasts.repository), "status")
     published = newest(status, (STATUS_ISSUED,))
-    withheld = newest(status, (STATUS_WITHHELD,), before)
-    return max((slot for slot in (published, withheld) if slot is not None), default=None)
+    withheld = newest(status, (STATUS_WITHHELD,), before, 0 if published is None else published + 1)
+    return published if withheld is None else withheld
 
 
 def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:

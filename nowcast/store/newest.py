@@ -10,11 +10,13 @@ import zarr
 from nowcast.store.template import AXIS_BLOCK
 
 
-def newest(status: zarr.Array[Any] | xr.DataArray, kinds: Collection[int], stop: int | None = None) -> int | None:
-    """The last slot, before `stop`, whose status is one of these; None when there is none."""
+def newest(
+    status: zarr.Array[Any] | xr.DataArray, kinds: Collection[int], stop: int | None = None, start: int = 0
+) -> int | None:
+    """The last slot from `start` on, and before `stop`, whose status is one of these; None when there is none."""
     stop = status.shape[0] if stop is None else min(stop, status.shape[0])
-    while stop > 0:
-        first = (stop - 1) // AXIS_BLOCK * AXIS_BLOCK
+    while stop > start:
+        first = max(start, (stop - 1) // AXIS_BLOCK * AXIS_BLOCK)
         found = np.flatnonzero(np.isin(np.asarray(status[first:stop]), list(kinds)))
         if len(found):
             return first + int(found[-1])

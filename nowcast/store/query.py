@@ -70,8 +70,7 @@ class Reader:
         snapshot = self.snapshot
         if snapshot != held:
             session = self.repository.readonly_session(snapshot_id=snapshot)
-            opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
-            dataset = opened.assign_attrs({"nowcast:snapshot": snapshot})
+            dataset = _lazily(session.store).assign_attrs({"nowcast:snapshot": snapshot})
             self._opened = snapshot, dataset
         self._looked_at = time.monotonic()
         return dataset
@@ -89,6 +88,18 @@ class Reader:
     def packed(self, snapshot: str) -> zarr.Group:
         """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
         return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
+
+
+def _lazily(store: icechunk.IcechunkStore) -> xr.Dataset:
+    """One state of a store. Its time axis is reckoned and not read, which would take longer in an older store."""
+    group = zarr.open_group(store, mode="r")
+    name = next(axis for axis in ("init_time", "time") if axis in group)
+    opened = xr.open_zarr(store, consolidated=False, chunks=None, drop_variables=name)
+    attributes, axis = dict(group[name].attrs), timeline(opened)
+    encoding = {"dtype": np.dtype(np.int64)} | {key: attributes.pop(key) for key in ("units", "calendar")}
+    seconds = np.timedelta64(round(axis.cadence.total_seconds() * 1e9), "ns") * np.arange(opened.sizes[name])
+    times = (_moment(axis.start) + seconds).astype("datetime64[s]").astype("datetime64[ns]")
+    return opened.assign_coords({name: xr.Variable(name, times, attributes, encoding)})
 
 
 @lru_cache(maxsize=256)
