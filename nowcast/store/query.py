@@ -99,7 +99,8 @@ def _lazily(store: icechunk.IcechunkStore) -> xr.Dataset:
     encoding = {"dtype": np.dtype(np.int64)} | {key: attributes.pop(key) for key in ("units", "calendar")}
     seconds = np.timedelta64(round(axis.cadence.total_seconds() * 1e9), "ns") * np.arange(opened.sizes[name])
     times = (_moment(axis.start) + seconds).astype("datetime64[s]").astype("datetime64[ns]")
-    return opened.assign_coords({name: xr.Variable(name, times, attributes, encoding)})
+    dataset: xr.Dataset = opened.assign_coords({name: xr.Variable(name, times, attributes, encoding)})
+    return dataset
 
 
 @lru_cache(maxsize=256)

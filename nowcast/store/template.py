@@ -26,8 +26,8 @@ FRAME_TILE = 2048
 AXIS_BLOCK = 4096
 """Slots per chunk of times and states, which compress to almost nothing."""
 
-DETAIL_BLOCK = 128
-"""Slots per chunk of what does not, as a commit writes the newest chunk anew."""
+DETAIL_BLOCK, INPUT_BLOCK = 128, 32
+"""Slots per chunk of what does not, and of the ids of the scans used: a commit writes the newest chunk anew."""
 
 SECONDS = {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "proleptic_gregorian"}
 MISSING_INT64 = int(np.iinfo(np.int64).min)
@@ -103,7 +103,7 @@ def forecast_template(
         "input_scan_id": Variable(
             ("init_time", "input", "digest"),
             "uint8",
-            (DETAIL_BLOCK // MOST_INPUTS, MOST_INPUTS, DIGEST),
+            (INPUT_BLOCK, MOST_INPUTS, DIGEST),
             0,
             {"long_name": "sha256 of the scans used, newest last, zero where fewer"},
         ),
