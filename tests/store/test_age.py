@@ -13,9 +13,18 @@ from icechunk import IcechunkStore
 from nowcast.core.timeline import Timeline
 from nowcast.issue import due
 from nowcast.sight import Sight, view
-from nowcast.store import query
-from nowcast.store.archive import Archive, append, original, read_slots, time_of_file
-from nowcast.store.forecasts import Forecasts, newest_record, publish, withhold
+from nowcast.store import query, repository, template
+from nowcast.store.archive import (
+    Archive,
+    Placement,
+    append,
+    open_archive,
+    original,
+    read_frames,
+    read_slots,
+    time_of_file,
+)
+from nowcast.store.forecasts import Forecasts, issued, newest_record, open_forecasts, publish, withhold
 from nowcast.store.newest import newest
 from nowcast.store.query import Reader
 
@@ -109,3 +118,21 @@ def test_a_file_is_looked_for_between_two_times(tmp_path: Path) -> None:
     between = [(4, 4), (3, 5), (5, 9), (-9, 3)]
     times = [time_of_file(archive, file_id(4), axis.time(first), axis.time(last)) for first, last in between]
     assert times == [axis.time(4), axis.time(4), None, None]
+
+
+def test_a_store_with_the_chunks_of_an_earlier_version_is_read_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4096 digests to a chunk, 512 slots to a manifest, and larger chunks within manifests."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(template, "DETAIL_BLOCK", 4096)
+        earlier.setattr(repository, "MANIFEST_SLOTS", 512)
+        earlier.setattr(repository, "INLINE_BYTES", 512)
+        before = Region(tmp_path, YOUNG)
+    archive, forecasts = open_archive(before.archive.location), open_forecasts(before.forecasts.location)
+    assert append(archive, [scan(YOUNG, 9.0)], file_id(YOUNG), NOW) == [Placement.STORED]
+    assert publish(forecasts, nowcast(YOUNG), NOW)
+    assert read_slots(archive).observed.tolist() == [45, 46, 47, 48, 49, 50]
+    assert list(issued(forecasts)) == [45, 46, 47, 48, 49, 50]
+    assert time_of_file(archive, file_id(45)) == scan(45).nominal_time
+    assert read_frames(archive, 49, 50).rain_rate[:, 1, 1].tolist() == [1.0, 9.0]
