@@ -10,11 +10,12 @@ from prefect.deployments.runner import RunnerDeployment
 from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
 from flows.guard import refuse_exposed
+from flows.retention import retention
 from flows.retrain import retrain
 from nowcast.logs import configure
 from nowcast.settings import USUAL_CADENCE, Settings
 
-RETRAIN_AT = "30 2 * * *"
+RETRAIN_AT, RETENTION_AT = "30 2 * * *", "30 4 * * *"
 """Cron, UTC."""
 
 ONE_PER_REGION = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -22,7 +23,7 @@ ONE_PER_REGION = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
     """Per region: follow (started once, by hand), ingest and issue each cadence as its fallback, verify hourly,
-    retrain daily."""
+    retrain and retention daily."""
     made = []
     for name in settings.region_names():
         cadence = settings.region(name).cadence or USUAL_CADENCE
@@ -32,6 +33,7 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
             (issue, cadence, None),
             (verify, timedelta(hours=1), None),
             (retrain, None, RETRAIN_AT),
+            (retention, None, RETENTION_AT),
         )
         for flow, interval, cron in schedules:
             deployment = flow.to_deployment(

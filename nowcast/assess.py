@@ -24,8 +24,9 @@ from nowcast.verify.statistics import Assessment, compare_at, merged
 class Contest:
     """A region's nowcasts beside those of simpler methods from the same scans, as the stores hold them at first use.
 
-    `kept` holds the nowcasts by advection that were published when the region's were; those not there are made anew
-    from the archive by `advection`. With `shadow`, its nowcasts take part as a further method.
+    Nowcasts from slots before `first` are left out. `kept` holds the nowcasts by advection that were published when the
+    region's were; those not there are made anew from the archive by `advection`. With `shadow`, its nowcasts take part
+    as a further method.
     """
 
     archive: Archive
@@ -33,6 +34,7 @@ class Contest:
     advection: Rolling[Any]
     kept: Forecasts | None = None
     shadow: Forecasts | None = None
+    first: int = 0
 
     @cached_property
     def frame(self) -> Callable[[int], Frames]:
@@ -42,7 +44,7 @@ class Contest:
     @cached_property
     def records(self) -> dict[int, Record]:
         """Every slot with a nowcast that was published, or the reason why there is none, ascending."""
-        return records(self.forecasts)
+        return records(self.forecasts, self.first)
 
     @cached_property
     def models(self) -> dict[int, str]:
@@ -57,7 +59,7 @@ class Contest:
     @cached_property
     def kept_slots(self) -> frozenset[int]:
         """Slots with a nowcast by advection that was published."""
-        return frozenset(issued(self.kept)) if self.kept is not None else frozenset()
+        return frozenset(issued(self.kept, self.first)) if self.kept is not None else frozenset()
 
 
 def contest(location: Location, archive: Archive, forecasts: Forecasts, advection: Nowcaster[Any]) -> Contest:

@@ -21,6 +21,7 @@ from nowcast.cli_models import models, retrain
 from nowcast.cli_options import Json, RegionName, Store, bar, errors, settings_for, show, usage
 from nowcast.cli_plot import plot
 from nowcast.cli_query import query
+from nowcast.cli_retention import retention
 from nowcast.cli_serve import serve
 from nowcast.cli_skill import skill
 from nowcast.cli_train import train
@@ -44,6 +45,7 @@ app.command()(export)
 app.command()(train)
 app.command()(calibrate)
 app.command()(retrain)
+app.command()(retention)
 
 
 @app.callback()

@@ -19,7 +19,7 @@ from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
 from nowcast.quality_change import MEMORY, check_change
 from nowcast.settings import USUAL_CADENCE, Region, Settings
-from nowcast.sources.feeds import time_in_name, usual_step
+from nowcast.sources.feeds import name_at, time_in_name, usual_step
 from nowcast.sources.limits import MIB, Limits
 from nowcast.sources.payload import BadScan
 from nowcast.sources.sandbox import decode
@@ -29,7 +29,6 @@ from nowcast.store.archive import (
     Placement,
     append,
     create_archive,
-    file_ids,
     open_archive,
     original,
     read_frames,
@@ -40,6 +39,11 @@ from nowcast.store.quarantine import is_refused, refuse
 from nowcast.store.repository import Location
 
 log = structlog.get_logger()
+
+NAMES_APART = timedelta(days=1)
+"""The times in names may be those of another zone, or of the beginning of a sum."""
+
+TAKEN_IN = "the same bytes were taken in before"
 
 
 class Outcome(StrEnum):
@@ -102,13 +106,15 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
 
 def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     file_id = _digest(path)
-    if _is_known(where, file_id):
-        return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+    if _is_known(where, path, file_id):
+        return Ingested(path.name, Outcome.DUPLICATE, TAKEN_IN)
     reached("ingest.begun")
     try:
         scans, remarks, source_grid = _read(where, path, now)
         reached("ingest.decoded")
         archive = _archive(where, path, scans, source_grid)
+        if _has_scan_of(archive, file_id, scans):
+            return Ingested(path.name, Outcome.DUPLICATE, TAKEN_IN)
         (archive.source_grid or source_grid).require(source_grid)
         if len(scans) == 1:
             scans, more = _compared(archive, path, scans[0])
@@ -126,10 +132,27 @@ def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
 
 
-def _is_known(where: Intake, file_id: bytes) -> bool:
+def _is_known(where: Intake, path: Path, file_id: bytes) -> bool:
+    """Whether a file was refused, or is in the archive near the time in its name, or anywhere when the name tells none.
+
+    Names may be wrong: where its scans lie is looked at as well, once they are decoded."""
     if is_refused(where.quarantine, file_id):
         return True
-    return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
+    if not repository.exists(where.archive_location):
+        return False
+    archive, named = open_archive(where.archive_location), time_in_name(path.name)
+    return (time_of_file(archive, file_id) if named is None else _time_near(archive, file_id, named)) is not None
+
+
+def _time_near(archive: Archive, file_id: bytes, named: datetime) -> datetime | None:
+    """The time of the scan that a file brought, where it is not far from the one in the file's name."""
+    return time_of_file(archive, file_id, named - NAMES_APART, named + NAMES_APART)
+
+
+def _has_scan_of(archive: Archive, file_id: bytes, scans: Sequence[Scan]) -> bool:
+    """Whether a file brought one of the archive's scans between the first and the last of these."""
+    times = [scan.nominal_time for scan in scans]
+    return time_of_file(archive, file_id, min(times), max(times)) is not None
 
 
 def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
@@ -152,8 +175,7 @@ def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], lis
     archive.grid.require(scan.grid)
     slot, cadence = archive.timeline.slot(scan.nominal_time), archive.timeline.cadence
     _require_named_time(archive, path, scan.nominal_time)
-    observed = read_slots(archive).observed
-    earlier = observed[(observed < slot) & (observed >= slot - max(1, MEMORY // cadence))]
+    earlier = read_slots(archive, slot - max(1, MEMORY // cadence), slot - 1).observed
     if not len(earlier):
         return [scan], []
     before, elapsed = int(earlier[-1]), (slot - int(earlier[-1])) * cadence
@@ -170,12 +192,23 @@ def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) ->
     """
     if (named := time_in_name(path.name)) is None:
         return
-    times = ((time_in_name(other.name), other) for other in path.parent.iterdir())
-    last = max(((moment, other) for moment, other in times if moment and moment < named), default=None)
-    if last is None or (known := time_of_file(archive, _digest(last[1]))) is None:
+    if (last := _file_before(path, named, archive.timeline.cadence)) is None:
         return
-    if (apart := nominal_time - named) != (usual := known - last[0]):
+    before, other = last
+    if (known := _time_near(archive, _digest(other), before)) is None:
+        return
+    if (apart := nominal_time - named) != (usual := known - before):
         raise ImplausibleScan(f"its time is {apart} after the one in its name, {usual} in the file before")
+
+
+def _file_before(path: Path, named: datetime, cadence: timedelta) -> tuple[datetime, Path] | None:
+    """The time in its name and the path of the file before, by name. The folder is read only where that is not the one
+    that the cadence tells, for it may have grown long."""
+    expected = path.with_name(name_at(path.name, named - cadence))
+    if time_in_name(expected.name) == named - cadence and expected.is_file():
+        return named - cadence, expected
+    times = ((time_in_name(other.name), other) for other in path.parent.iterdir())
+    return max(((moment, other) for moment, other in times if moment and moment < named), default=None)
 
 
 def _digest(path: Path) -> bytes:

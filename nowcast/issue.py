@@ -36,13 +36,15 @@ from nowcast.roster import (
 )
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
-from nowcast.store.archive import Archive, read_frames, read_slots
+from nowcast.store.archive import Archive, newest_observed, read_frames, read_slots
 from nowcast.store.forecasts import (
     NO_RUNG,
     Forecasts,
     Record,
+    newest_done,
+    newest_record,
     publish,
-    records,
+    record_at,
     withhold,
 )
 from nowcast.store.template import RADAR_NEVER
@@ -95,10 +97,10 @@ def due(archive: Archive, forecasts: Forecasts) -> list[int]:
     A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. The newest scan
     of all is due again if its nowcast was withheld.
     """
-    observed, held = read_slots(archive).observed, records(forecasts)
-    newest = observed[-1] if len(observed) else -1
-    done = max((slot for slot, record in held.items() if record.is_issued or slot < newest), default=-1)
-    return [int(slot) for slot in observed[observed > done]]
+    if (newest := newest_observed(archive)) is None:
+        return []
+    done = newest_done(forecasts, newest)
+    return [int(slot) for slot in read_slots(archive, 0 if done is None else done + 1).observed]
 
 
 def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool = False) -> list[Nowcast]:
@@ -134,11 +136,11 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
 def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
     """Do what should have followed the newest nowcast, where a process was killed, or a store failed, before that."""
     forecasts = desk.forecasts(archive)
-    slot, held = max(records(forecasts).items(), default=(-1, Record("", NO_RUNG)))
+    slot, held = newest_record(forecasts) or (-1, Record("", NO_RUNG))
     if not held.is_issued or desk.stand_in:
         return
     start = _start(desk, archive, slot)
-    if not start.unmoved and slot not in records(desk.beside(ADVECTION, archive)):
+    if not start.unmoved and record_at(desk.beside(ADVECTION, archive), slot) is None:
         _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now)
     with logged("what follows a nowcast was not made up for", desk.region):
         if not _is_followed(desk, archive, archive.timeline.time(slot), held.model, now):
@@ -188,7 +190,7 @@ def _look_after(desk: Desk, archive: Archive, nowcast: Nowcast, start: Start, no
 
 
 def _start(desk: Desk, archive: Archive, slot: int) -> Start:
-    seen = view(desk.sight, archive, read_slots(archive).observed, slot)
+    seen = view(desk.sight, archive, slot)
     sees_motion = inputs(archive, rolling(desk.roster, ADVECTION, archive.sampling), slot)
     unmoved = "" if sees_motion else f"1 scan, motion needs {FEWEST_SCANS}"
     on_watch = desk.watch(archive.grid)

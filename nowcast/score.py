@@ -1,7 +1,9 @@
 """Live verification: what a scan says about every nowcast that was valid at its time, kept as sums by day."""
 
-from collections.abc import Collection, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 
 import structlog
 
@@ -9,7 +11,7 @@ from nowcast.assess import Contest, judged
 from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
 from nowcast.store import days
-from nowcast.store.archive import read_slots
+from nowcast.store.archive import newest_observed, read_slots
 from nowcast.store.days import Pair
 from nowcast.store.repository import Location
 from nowcast.store.rows import Row, row
@@ -29,8 +31,9 @@ def score_due(
     `times`, however old, as of a scan that came late. A day is put in place as a whole: a kill loses at most the work
     on one, which the next call does again. Repeating it changes nothing.
     """
-    found: set[datetime] = set()
-    for day, nowcasts in sorted(_due(location, contest, times, days_back).items()):
+    slots, found = _looked_at(contest, times, days_back), set[datetime]()
+    contest = replace(contest, first=max(0, min(slots, default=0) - contest.leads))
+    for day, nowcasts in sorted(_due(location, contest, slots).items()):
         rows = [one for slot, leads in sorted(nowcasts.items()) for one in _rows(contest, slot, leads)]
         reached("score.day.before")
         if days.add(location, day, rows):
@@ -41,11 +44,11 @@ def score_due(
     return sorted(found)
 
 
-def _due(location: Location, contest: Contest, times: Collection[datetime], days_back: int) -> Due:
+def _due(location: Location, contest: Contest, slots: Iterable[int]) -> Due:
     """Nowcasts and leads that an observed slot was not yet held against."""
     time, due = contest.archive.timeline.time, Due()
     known: dict[date, set[Pair]] = {}
-    for slot in _looked_at(contest, times, days_back):
+    for slot in slots:
         valid = time(slot)
         for lead in range(1, contest.leads + 1):
             if slot - lead in contest.models:
@@ -56,12 +59,15 @@ def _due(location: Location, contest: Contest, times: Collection[datetime], days
     return due
 
 
-def _looked_at(contest: Contest, times: Collection[datetime], days_back: int) -> Iterator[int]:
+def _looked_at(contest: Contest, times: Collection[datetime], days_back: int) -> list[int]:
     """Observed slots, ascending."""
-    time, observed = contest.archive.timeline.time, read_slots(contest.archive).observed.tolist()
-    if observed:
-        first = time(observed[-1]).date() - timedelta(days=days_back)
-        yield from (slot for slot in observed if time(slot).date() >= first or time(slot) in times)
+    axis, newest = contest.archive.timeline, newest_observed(contest.archive)
+    if newest is None:
+        return []
+    since = datetime.combine(axis.time(newest).date() - timedelta(days=days_back), clock(), UTC)
+    first = (min((since, *(one for one in times if one >= axis.start))) - axis.start) // axis.cadence
+    observed = read_slots(contest.archive, first).observed.tolist()
+    return [slot for slot in observed if axis.time(slot) >= since or axis.time(slot) in times]
 
 
 def _rows(contest: Contest, slot: int, leads: list[int]) -> Iterator[Row]:

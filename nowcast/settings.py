@@ -65,6 +65,10 @@ def _minutes(value: object) -> object:
     return timedelta(minutes=value) if isinstance(value, int | float) else value
 
 
+def _days(value: object) -> object:
+    return timedelta(days=value) if isinstance(value, int | float) else value
+
+
 def _without_secrets(error: ValidationError) -> str:
     """What is wrong, where; values below `alerts` are left out, for they may hold secrets."""
     if not any("alerts" in one["loc"] for one in error.errors(include_input=False)):
@@ -121,6 +125,12 @@ class Region(BaseModel):
         None,
         gt=timedelta(0),
         description="minutes after which a nowcast is not current any more; three cadences if absent",
+    )
+    keep: Annotated[timedelta | None, BeforeValidator(_days)] = Field(
+        None, ge=timedelta(days=2), description="days after which scans and nowcasts go; all stay if absent"
+    )
+    keep_history: Annotated[timedelta, BeforeValidator(_days)] = Field(
+        timedelta(days=30), ge=timedelta(hours=1), description="days after which the commits of stores go"
     )
     poll_s: float = Field(2.0, gt=0, description="seconds between looks at the feed")
     catchments: Path | None = Field(None, description="GeoJSON file of polygons; relative to the folder of this YAML")

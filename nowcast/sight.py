@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nowcast.core.types import BoolField, FlagField
-from nowcast.store.archive import Archive, read_coverage
+from nowcast.store.archive import Archive, read_coverage, read_slots
 from nowcast.store.template import RADAR_NEVER, RADAR_OK, RADAR_UNAVAILABLE
 
 DAY, SAMPLED = timedelta(days=1), timedelta(hours=1)
@@ -30,9 +30,9 @@ class Sight:
     kept: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
 
-def view(sight: Sight, archive: Archive, observed: NDArray[np.int64], slot: int) -> View:
-    """What the radars see at an observed slot, `observed` being all such slots, ascending."""
-    now, slots = read_coverage(archive, slot), sampled(archive, observed, slot)
+def view(sight: Sight, archive: Archive, slot: int) -> View:
+    """What the radars see at an observed slot."""
+    now, slots = read_coverage(archive, slot), sampled(archive, slot)
     sight.kept = {k: sight.kept[k] if k in sight.kept else _bits(archive, k) for k in slots}
     usual = now.copy()
     for bits in sight.kept.values():
@@ -41,10 +41,10 @@ def view(sight: Sight, archive: Archive, observed: NDArray[np.int64], slot: int)
     return View(flags, float(now.sum() / max(1, int(usual.sum()))))
 
 
-def sampled(archive: Archive, observed: NDArray[np.int64], slot: int) -> list[int]:
+def sampled(archive: Archive, slot: int) -> list[int]:
     """The first observed slot of each hour (UTC, from slot 0) of the day that ends with `slot`."""
     cadence = archive.timeline.cadence
-    recent = observed[(observed > slot - DAY // cadence) & (observed <= slot)]
+    recent = read_slots(archive, slot - DAY // cadence + 1, slot).observed
     _, first = np.unique(recent // max(1, SAMPLED // cadence), return_index=True)
     return [int(k) for k in recent[first]]
 

@@ -198,8 +198,9 @@ def _assessment(rows: pa.Table, minutes: tuple[int, ...]) -> Assessment:
 
 
 def _scans(archive: Archive, start: datetime, end: datetime, rows: pa.Table) -> Scans:
-    observed = [archive.timeline.time(slot) for slot in read_slots(archive).observed.tolist()]
-    slots = (end - start) // archive.timeline.cadence
+    axis = archive.timeline
+    within = read_slots(archive, (start - axis.start) // axis.cadence, (end - axis.start) // axis.cadence).observed
+    observed, slots = [axis.time(slot) for slot in within.tolist()], (end - start) // axis.cadence
     return Scans(slots, sum(start < time <= end for time in observed), len(pc.unique(rows["valid_time"])))
 
 

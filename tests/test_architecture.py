@@ -56,6 +56,7 @@ RANKS = {
     "nowcast.replay": 4.5,
     "nowcast.watch": 4,
     "nowcast.retrain": 4.5,
+    "nowcast.retain": 4,
     "nowcast.drawing": 4.4,
     "nowcast.pictures": 4.5,
     "nowcast.plots": 4.5,

@@ -9,7 +9,7 @@ from fakes import FIVE, GRID, NOW, START, archive_in, file_id
 
 from nowcast.core.scan import Scan
 from nowcast.sight import Sight, sampled, view
-from nowcast.store.archive import Archive, append, read_slots
+from nowcast.store.archive import Archive, append
 
 DAY = 288
 """Slots."""
@@ -30,7 +30,7 @@ def put(archive: Archive, slot: int, columns: slice) -> None:
 
 def flags(archive: Archive, slot: int, sight: Sight | None = None) -> list[int]:
     """One row of flags; all are alike."""
-    seen = view(sight or Sight(), archive, read_slots(archive).observed, slot)
+    seen = view(sight or Sight(), archive, slot)
     assert (seen.flags == seen.flags[0]).all()
     return seen.flags[0].tolist()
 
@@ -40,7 +40,7 @@ def test_flags_tell_never_unavailable_and_ok_apart(archive: Archive) -> None:
     put(archive, 2, slice(2, 5))
     assert flags(archive, 0) == [2, 2, 2, 2, 0, 0]
     assert flags(archive, 2) == [1, 1, 2, 2, 2, 0]
-    assert view(Sight(), archive, read_slots(archive).observed, 2).share == pytest.approx(3 / 5)
+    assert view(Sight(), archive, 2).share == pytest.approx(3 / 5)
 
 
 def test_what_was_seen_more_than_a_day_ago_counts_no_longer(archive: Archive) -> None:
@@ -55,8 +55,7 @@ def test_one_scan_an_hour_stands_for_the_day_and_what_is_kept_changes_nothing(ar
     """Slots 0 1 are in the first hour, 12 13 in the second; column 5 is seen at 1 alone, which stands for nothing."""
     for slot, columns in ((0, slice(0, 2)), (1, slice(5, 6)), (12, slice(2, 3)), (13, slice(3, 4))):
         put(archive, slot, columns)
-    observed = read_slots(archive).observed
-    assert sampled(archive, observed, 13) == [0, 12]
+    assert sampled(archive, 13) == [0, 12]
     kept = Sight()
     for slot in (0, 1, 12, 13):
         assert flags(archive, slot, kept) == flags(archive, slot)
@@ -75,4 +74,4 @@ def test_slots_longer_than_an_hour_each_stand_for_themselves(archive: Archive) -
         archive.quantity,
         archive.zr,
     )
-    assert sampled(wide, read_slots(archive).observed, 5) == [0, 5]
+    assert sampled(wide, 5) == [0, 5]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-TILE = 1 << 17
+TILE = 1 << 18
 """Gate values per thread that are worked on at a time."""
 
 SUMS = 7

@@ -1,5 +1,6 @@
 """Where files come from: a folder that fills up, or a past event played back."""
 
+import os
 import re
 import time
 from collections import Counter
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from stat import S_ISREG
 from typing import Protocol, runtime_checkable
 
 NAME_TIMES = (
@@ -16,6 +18,9 @@ NAME_TIMES = (
     (re.compile(r"^[A-Z]{3}(\d{5})(\d{4})(?=\D|\d[A-Z_])"), "%y%j%H%M"),
 )
 """Date and time as centres write them into file names: 201609281445, 20190610-000200, 1708160055, AQC161932045F."""
+
+CLOCK = "%H%M"
+"""How each of them ends."""
 
 
 @runtime_checkable
@@ -34,10 +39,25 @@ class Feed(Protocol):
 
 def time_in_name(name: str) -> datetime | None:
     """The UTC time a file's name tells, or None; good for ordering only, the content decides."""
+    told = _told(name)
+    return told and told[0]
+
+
+def name_at(name: str, moment: datetime) -> str:
+    """What the name would be at another time; the name itself when it tells none."""
+    if (told := _told(name)) is None:
+        return name
+    _, found, layout = told
+    day, clock = moment.strftime(layout[: -len(CLOCK)]), moment.strftime(CLOCK)
+    return f"{name[: found.start(1)]}{day}{name[found.end(1) : found.start(2)]}{clock}{name[found.end(2) :]}"
+
+
+def _told(name: str) -> tuple[datetime, re.Match[str], str] | None:
+    """The time in a name, where it stands, and its layout."""
     for pattern, layout in NAME_TIMES:
         for found in pattern.finditer(name):
             try:
-                return datetime.strptime(found[1] + found[2], layout).replace(tzinfo=UTC)
+                return datetime.strptime(found[1] + found[2], layout).replace(tzinfo=UTC), found, layout
             except ValueError:
                 continue
     return None
@@ -63,6 +83,10 @@ def files_in(folder: Path, pattern: str = "*") -> list[Path]:
     return in_time_order(path for path in folder.rglob(pattern) if path.is_file() and not path.name.startswith("."))
 
 
+def _is_file(path: Path, stat: os.stat_result) -> bool:
+    return S_ISREG(stat.st_mode) and not path.name.startswith(".")
+
+
 @dataclass
 class Directory:
     """A folder that scans are written to. A file is new again when its size or modification time changes.
@@ -80,17 +104,19 @@ class Directory:
         """Files that are new and have settled, in time order. FileNotFoundError when the folder is gone."""
         if self._seen and not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not there any more")
+        if not self.folder.is_dir():
+            raise ValueError(f"{self.folder} is not a folder")
         new = []
-        for path in files_in(self.folder, self.pattern):
+        for path in self.folder.rglob(self.pattern):
             try:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
             key = path, stat.st_size, stat.st_mtime_ns
-            if key not in self._seen and time.time() - stat.st_mtime >= self.settle_s:
+            if key not in self._seen and time.time() - stat.st_mtime >= self.settle_s and _is_file(path, stat):
                 self._seen.add(key)
                 new.append(path)
-        return new
+        return in_time_order(new)
 
 
 @dataclass

@@ -1,10 +1,11 @@
 """The archive: every accepted scan of a region in the slot of its nominal time, one commit per file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import icechunk
@@ -19,6 +20,7 @@ from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import BoolField, FloatField, Quantity, Sampling
 from nowcast.store import repository
+from nowcast.store.newest import newest
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
     DIGEST,
@@ -57,19 +59,20 @@ class Placement(StrEnum):
 
 @dataclass(frozen=True)
 class Slots:
-    """What the archive held in every slot at one moment."""
+    """What the archive held at one moment in the slots from `first` on."""
 
     status: NDArray[np.uint8]
+    first: int = 0
 
     @property
     def observed(self) -> NDArray[np.int64]:
         """Slots with a scan that covers something, ascending."""
-        return np.flatnonzero(self.status == STATUS_OBSERVED)
+        return self.first + np.flatnonzero(self.status == STATUS_OBSERVED)
 
     @property
     def stuck(self) -> NDArray[np.int64]:
         """Slots whose picture is that of an earlier one, ascending."""
-        return np.flatnonzero(self.status == STATUS_STUCK)
+        return self.first + np.flatnonzero(self.status == STATUS_STUCK)
 
     @property
     def latest(self) -> int | None:
@@ -154,18 +157,30 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
     return placements
 
 
-def read_slots(archive: Archive) -> Slots:
-    """The newest committed state of every slot."""
-    return Slots(np.asarray(array(repository.read(archive.repository), "status")[:]))
+def read_slots(archive: Archive, first: int = 0, last: int | None = None) -> Slots:
+    """The newest committed state of every slot, or of those from `first` on, up to `last`, both included."""
+    first, stop = max(0, first), None if last is None else max(0, last + 1)
+    return Slots(np.asarray(array(repository.read(archive.repository), "status")[first:stop]), first)
+
+
+def newest_observed(archive: Archive) -> int | None:
+    """The newest slot with a scan that covers something, or None."""
+    return newest(array(repository.read(archive.repository), "status"), (STATUS_OBSERVED,))
 
 
 def original(archive: Archive, slot: int) -> datetime:
     """The time of the observation whose picture a stuck slot shows."""
     group = repository.read(archive.repository)
-    pictures, observed = array(group, archive.quantity), read_slots(archive).observed
-    field, before = np.asarray(pictures[slot]), [int(k) for k in observed[observed < slot][-STUCK_AMONG:]]
+    pictures, status = array(group, archive.quantity), array(group, "status")
+    field, before = np.asarray(pictures[slot]), list(islice(_observed_before(status, slot), STUCK_AMONG))
     alike = [k for k in before if _is_same(field, np.asarray(pictures[k]))]
-    return archive.timeline.time((alike or before)[-1])
+    return archive.timeline.time((alike or before)[0])
+
+
+def _observed_before(status: zarr.Array[Any], slot: int) -> Iterator[int]:
+    """Observed slots before another, descending."""
+    while (before := newest(status, (STATUS_OBSERVED,), slot)) is not None:
+        yield (slot := before)
 
 
 def uninterrupted(slots: NDArray[np.int64], shortest: int = 1) -> list[tuple[int, int]]:
@@ -199,17 +214,17 @@ def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     return _scan_ids(repository.read(archive.repository), first, last)
 
 
-def file_ids(archive: Archive) -> set[bytes]:
-    """The sha256 of every file that has a scan in the archive."""
-    stored = np.asarray(array(repository.read(archive.repository), "file_id")[:])
-    return {row.tobytes() for row in stored if row.any()}
-
-
-def time_of_file(archive: Archive, file_id: bytes) -> datetime | None:
-    """The time of the first scan that a file brought; None when the archive holds none of it."""
-    stored = np.asarray(array(repository.read(archive.repository), "file_id")[:])
+def time_of_file(
+    archive: Archive, file_id: bytes, since: datetime | None = None, until: datetime | None = None
+) -> datetime | None:
+    """The time of the first scan, of all or of those between two times, both included, that a file brought; None when
+    there is none. Between two times it is found as quickly in an old archive as in a young one."""
+    axis = archive.timeline
+    first = 0 if since is None else max(0, -((axis.start - since) // axis.cadence))
+    stop = None if until is None else max(0, (until - axis.start) // axis.cadence + 1)
+    stored = np.asarray(array(repository.read(archive.repository), "file_id")[first:stop])
     slots = np.flatnonzero((stored == np.frombuffer(file_id, np.uint8)).all(axis=1))
-    return archive.timeline.time(int(slots[0])) if len(slots) else None
+    return axis.time(first + int(slots[0])) if len(slots) else None
 
 
 def gaps(archive: Archive) -> list[datetime]:
@@ -230,15 +245,15 @@ def _scan_ids(group: zarr.Group, first: int, last: int) -> tuple[bytes, ...]:
 
 
 def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
-    newest = array(group, "time").shape[0] - 1
-    held = array(group, "status")[slot] if slot <= newest else STATUS_MISSING
+    last = array(group, "time").shape[0] - 1
+    held = array(group, "status")[slot] if slot <= last else STATUS_MISSING
     if held != STATUS_MISSING:
         is_known = np.asarray(array(group, "scan_id")[slot]).tobytes() == scan.scan_id
         if is_known or held != STATUS_STUCK:
             return Placement.DUPLICATE if is_known else Placement.CONFLICT
-    if slot > newest:
+    if slot > last:
         grow(group, "time", slot + 1)
-        array(group, "time")[newest + 1 :] = archive.timeline.seconds(newest + 1, slot + 1)
+        array(group, "time")[last + 1 :] = archive.timeline.seconds(last + 1, slot + 1)
     array(group, archive.quantity)[slot] = _packed(archive, scan)
     reached("archive.scan.half")
     array(group, "scan_id")[slot] = np.frombuffer(scan.scan_id, np.uint8)
@@ -250,7 +265,7 @@ def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: 
         _tell_stuck(archive, group, other)
     if array(group, "status")[slot] == STATUS_STUCK:
         return Placement.STUCK
-    return Placement.STORED if slot >= newest else Placement.LATE
+    return Placement.STORED if slot >= last else Placement.LATE
 
 
 def _pictures(group: zarr.Group, first: int, stop: int) -> list[int]:

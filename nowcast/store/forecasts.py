@@ -17,6 +17,7 @@ from nowcast.core.threads import each
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import FloatField
 from nowcast.store import repository
+from nowcast.store.newest import newest
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
     DIGEST,
@@ -160,19 +161,41 @@ def withhold(forecasts: Forecasts, init_time: datetime, reason: str, now: dateti
     return True
 
 
-def issued(forecasts: Forecasts) -> dict[int, str]:
-    """Every slot that holds a nowcast, ascending, and the model that made it."""
-    return {slot: record.model for slot, record in records(forecasts).items() if record.is_issued}
+def issued(forecasts: Forecasts, first: int = 0) -> dict[int, str]:
+    """Every slot, from `first` on, that holds a nowcast, ascending, and the model that made it."""
+    return {slot: record.model for slot, record in records(forecasts, first).items() if record.is_issued}
 
 
-def records(forecasts: Forecasts) -> dict[int, Record]:
-    """Every slot that holds a nowcast or the reason why there is none, ascending."""
+def records(forecasts: Forecasts, first: int = 0) -> dict[int, Record]:
+    """Every slot, from `first` on, that holds a nowcast or the reason why there is none, ascending."""
     group = repository.read(forecasts.repository)
-    slots = np.flatnonzero(np.asarray(array(group, "status")[:]))
+    slots = np.flatnonzero(np.asarray(array(group, "status")[first:]))
     if not len(slots):
         return {}
-    names = [np.asarray(array(group, name)[:]) for name in Record._fields if name in group]
-    return {int(slot): Record(*(str(values[slot]) for values in names)) for slot in slots}
+    names = [np.asarray(array(group, name)[first:]) for name in Record._fields if name in group]
+    return {first + int(slot): Record(*(str(values[slot]) for values in names)) for slot in slots}
+
+
+def record_at(forecasts: Forecasts, slot: int) -> Record | None:
+    """What is known of one slot; None when nothing is."""
+    return _record(repository.read(forecasts.repository), slot)
+
+
+def newest_record(forecasts: Forecasts) -> tuple[int, Record] | None:
+    """The newest slot that `records` would list, and what is known of it."""
+    group = repository.read(forecasts.repository)
+    slot = newest(array(group, "status"), (STATUS_ISSUED, STATUS_WITHHELD))
+    if slot is None or (record := _record(group, slot)) is None:
+        return None
+    return slot, record
+
+
+def newest_done(forecasts: Forecasts, before: int) -> int | None:
+    """The newest slot that holds a nowcast, or the reason why there is none if it lies before another slot."""
+    status = array(repository.read(forecasts.repository), "status")
+    published = newest(status, (STATUS_ISSUED,))
+    withheld = newest(status, (STATUS_WITHHELD,), before, 0 if published is None else published + 1)
+    return published if withheld is None else withheld
 
 
 def read_rain_rate(forecasts: Forecasts, slot: int) -> FloatField:
@@ -226,7 +249,7 @@ def packed(values: FloatField, into: NDArray[Any], missing: int) -> None:
 def _record(group: zarr.Group, slot: int) -> Record | None:
     if slot >= array(group, "init_time").shape[0] or not array(group, "status")[slot]:
         return None
-    return Record(*(str(array(group, name)[slot]) for name in Record._fields))
+    return Record(*(str(array(group, name)[slot]) for name in Record._fields if name in group))
 
 
 def _is_better(nowcast: Nowcast, held: Record | None) -> bool:

@@ -18,6 +18,7 @@ from nowcast.core.rain import ZR
 from nowcast.core.timeline import Timeline, as_utc, isoformat, parse_time
 from nowcast.core.types import FloatField
 from nowcast.store import repository
+from nowcast.store.newest import newest
 from nowcast.store.repository import Location
 from nowcast.store.template import RADAR_UNKNOWN, STATUS_ISSUED, STATUS_OBSERVED, STATUS_WITHHELD
 
@@ -66,12 +67,11 @@ class Reader:
 
     def _newest(self) -> xr.Dataset:
         held, dataset = self._opened
-        newest = self.snapshot
-        if newest != held:
-            session = self.repository.readonly_session(snapshot_id=newest)
-            opened = xr.open_zarr(session.store, consolidated=False, chunks=None)
-            dataset = opened.assign_attrs({"nowcast:snapshot": newest})
-            self._opened = newest, dataset
+        snapshot = self.snapshot
+        if snapshot != held:
+            session = self.repository.readonly_session(snapshot_id=snapshot)
+            dataset = _lazily(session.store).assign_attrs({"nowcast:snapshot": snapshot})
+            self._opened = snapshot, dataset
         self._looked_at = time.monotonic()
         return dataset
 
@@ -88,6 +88,19 @@ class Reader:
     def packed(self, snapshot: str) -> zarr.Group:
         """The arrays of one commit as they are stored: whole numbers, and fill values where there is nothing."""
         return zarr.open_group(repository.session_at(self.repository, snapshot).store, mode="r")
+
+
+def _lazily(store: icechunk.IcechunkStore) -> xr.Dataset:
+    """One state of a store. Its time axis is reckoned and not read, which would take longer in an older store."""
+    group = zarr.open_group(store, mode="r")
+    name = next(axis for axis in ("init_time", "time") if axis in group)
+    opened = xr.open_zarr(store, consolidated=False, chunks=None, drop_variables=name)
+    attributes, axis = dict(group[name].attrs), timeline(opened)
+    encoding = {"dtype": np.dtype(np.int64)} | {key: attributes.pop(key) for key in ("units", "calendar")}
+    seconds = np.timedelta64(round(axis.cadence.total_seconds() * 1e9), "ns") * np.arange(opened.sizes[name])
+    times = (_moment(axis.start) + seconds).astype("datetime64[s]").astype("datetime64[ns]")
+    dataset: xr.Dataset = opened.assign_coords({name: xr.Variable(name, times, attributes, encoding)})
+    return dataset
 
 
 @lru_cache(maxsize=256)
@@ -112,15 +125,12 @@ def latest_time(forecasts: Reader, until: datetime | None = None) -> datetime:
 
 
 def _latest(forecasts: Reader, dataset: xr.Dataset, until: datetime | None) -> int:
-    wanted = dataset.status.values == STATUS_ISSUED
-    if until is not None:
-        wanted &= dataset.init_time.values <= _moment(until)
-    issued = np.flatnonzero(wanted)
-    if not len(issued):
+    slot = newest(dataset.status, (STATUS_ISSUED,), None if until is None else _slots_up_to(dataset, until))
+    if slot is None:
         raise NoForecast(
             f"{forecasts.location.url} holds no nowcast" + (f" up to {isoformat(as_utc(until))}" if until else " yet")
         )
-    return int(issued[-1])
+    return slot
 
 
 def nowcast_at(forecasts: Reader, init_time: datetime | None = None) -> xr.Dataset:
@@ -231,9 +241,9 @@ def slots(archive: xr.Dataset, start: datetime, end: datetime) -> list[Slot]:
     axis, held = timeline(archive), len(archive.time)
     first = max(0, -((axis.start - start) // axis.cadence))
     numbers = range(first, (end - axis.start) // axis.cadence + 1)
-    status, received = archive.status.values, archive.received_time.values
-    observed = [k for k in numbers if k < held and status[k] == STATUS_OBSERVED]
-    times = {k: _time(received[k]) for k in observed}
+    known = slice(first, max(first, min(numbers.stop, held)))
+    status, received = archive.status[known].values, archive.received_time[known].values
+    times = {first + int(k): _time(received[k]) for k in np.flatnonzero(status == STATUS_OBSERVED)}
     return [Slot(k, axis.time(k), k in times, times.get(k)) for k in numbers]
 
 
@@ -262,8 +272,13 @@ def _time(value: Any) -> datetime:
 
 
 def _newest_observed(dataset: xr.Dataset, until: datetime) -> int | None:
-    slots = np.flatnonzero((dataset.status.values == STATUS_OBSERVED) & (dataset.time.values <= _moment(until)))
-    return int(slots[-1]) if len(slots) else None
+    return newest(dataset.status, (STATUS_OBSERVED,), _slots_up_to(dataset, until))
+
+
+def _slots_up_to(dataset: xr.Dataset, until: datetime) -> int:
+    """How many slots, filled or not, lie at or before a time."""
+    axis = timeline(dataset)
+    return max(0, (as_utc(until) - axis.start) // axis.cadence + 1)
 
 
 def _moment(time: datetime) -> np.datetime64:

@@ -20,8 +20,15 @@ icechunk.set_logs_filter("icechunk=error")
 
 BRANCH = "main"
 LOCK_TIMEOUT_S = 120.0
-MANIFEST_SLOTS = 512
-"""A manifest lists the chunks of this many slots of an array, so a commit rewrites a bounded list."""
+MANIFEST_SLOTS = 256
+"""A manifest lists the chunks of this many slots of an array, so a commit rewrites a bounded list. With fewer slots the
+list of manifests, which each commit writes too, would grow faster."""
+
+INLINE_BYTES = 128
+"""Larger chunks are not kept within manifests, which commits write again."""
+
+REFERENCES = 20_000
+"""Chunk references that a process remembers of each store, some megabytes."""
 
 
 class StoreNotFound(ValueError):
@@ -84,7 +91,12 @@ def _config() -> icechunk.RepositoryConfig:
     per_slot: dict[Any, int] = {icechunk.ManifestSplitDimCondition.Axis(0): MANIFEST_SLOTS}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
-        splitting=icechunk.ManifestSplittingConfig.from_dict({every_array: per_slot})
+        splitting=icechunk.ManifestSplittingConfig.from_dict({every_array: per_slot}),
+        preload=icechunk.ManifestPreloadConfig(preload_if=icechunk.ManifestPreloadCondition.false()),
+    )
+    config.inline_chunk_threshold_bytes = INLINE_BYTES
+    config.caching = icechunk.CachingConfig(
+        num_snapshot_nodes=1000, num_chunk_refs=REFERENCES, num_transaction_changes=0
     )
     return config
 

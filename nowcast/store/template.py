@@ -24,7 +24,10 @@ FRAME_TILE = 2048
 """Side of an archive chunk; most composites are one chunk."""
 
 AXIS_BLOCK = 4096
-"""Slots per chunk of the small per-slot arrays."""
+"""Slots per chunk of times and states, which compress to almost nothing."""
+
+DETAIL_BLOCK, INPUT_BLOCK = 128, 32
+"""Slots per chunk of what does not, and of the ids of the scans used: a commit writes the newest chunk anew."""
 
 SECONDS = {"units": "seconds since 1970-01-01T00:00:00Z", "calendar": "proleptic_gregorian"}
 MISSING_INT64 = int(np.iinfo(np.int64).min)
@@ -66,8 +69,12 @@ def archive_template(grid: Grid, quantity: Quantity) -> Template:
             ("time",),
             {"missing": STATUS_MISSING, "observed": STATUS_OBSERVED, "empty": STATUS_EMPTY, "stuck": STATUS_STUCK},
         ),
-        "scan_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}),
-        "file_id": Variable(("time", "digest"), "uint8", (AXIS_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}),
+        "scan_id": Variable(
+            ("time", "digest"), "uint8", (DETAIL_BLOCK, DIGEST), 0, {"long_name": "sha256 of the scan"}
+        ),
+        "file_id": Variable(
+            ("time", "digest"), "uint8", (DETAIL_BLOCK, DIGEST), 0, {"long_name": "sha256 of the file"}
+        ),
         "received_time": _moment("time", "when the scan was ingested"),
     }
 
@@ -96,12 +103,12 @@ def forecast_template(
         "input_scan_id": Variable(
             ("init_time", "input", "digest"),
             "uint8",
-            (AXIS_BLOCK // MOST_INPUTS, MOST_INPUTS, DIGEST),
+            (INPUT_BLOCK, MOST_INPUTS, DIGEST),
             0,
             {"long_name": "sha256 of the scans used, newest last, zero where fewer"},
         ),
         "input_age": Variable(
-            ("init_time",), "int32", (AXIS_BLOCK,), -1, {"long_name": "age of the newest scan at issue", "units": "s"}
+            ("init_time",), "int32", (DETAIL_BLOCK,), -1, {"long_name": "age of the newest scan at issue", "units": "s"}
         ),
         "issued_time": _moment("init_time", "when the nowcast was published"),
     }
@@ -229,11 +236,11 @@ def _time_axis(name: str, standard_name: str, long_name: str) -> Variable:
 
 def _moment(axis: str, long_name: str) -> Variable:
     attributes = {"long_name": long_name, "_FillValue": MISSING_INT64, **SECONDS}
-    return Variable((axis,), "int64", (AXIS_BLOCK,), MISSING_INT64, attributes)
+    return Variable((axis,), "int64", (DETAIL_BLOCK,), MISSING_INT64, attributes)
 
 
 def _text(long_name: str) -> Variable:
-    return Variable(("init_time",), "str", (AXIS_BLOCK,), "", {"long_name": long_name})
+    return Variable(("init_time",), "str", (DETAIL_BLOCK,), "", {"long_name": long_name})
 
 
 def _flags(dims: tuple[str, ...], meanings: Mapping[str, int]) -> Variable:

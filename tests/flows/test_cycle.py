@@ -22,7 +22,7 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 
 YAML = "feed: {feed}\npattern: '*.h5'\ncadence: 5\nleads: 3\nmodel: advection\n"
-FLOWS = ["follow-region", "ingest", "issue", "retrain", "verify"]
+FLOWS = ["follow-region", "ingest", "issue", "retention", "retrain", "verify"]
 
 
 @pytest.fixture(scope="module")
@@ -107,19 +107,20 @@ def three_regions(home: Path, tmp_path: Path) -> Settings:
 
 
 class TestDeployments:
-    def test_five_per_region(self, three_regions: Settings) -> None:
+    def test_six_per_region(self, three_regions: Settings) -> None:
         made = [(one.flow_name, one.name) for one in deployments(three_regions)]
         assert sorted(made) == sorted((flow, name) for flow in FLOWS for name in ("here", "plain", "slow"))
 
-    def test_retraining_runs_every_night(self, three_regions: Settings) -> None:
-        crons = {one.name: [s.schedule.cron for s in one.schedules or []] for one in of_flow("retrain", three_regions)}
-        assert crons == {name: ["30 2 * * *"] for name in ("here", "plain", "slow")}
+    @pytest.mark.parametrize(("flow", "cron"), [("retrain", "30 2 * * *"), ("retention", "30 4 * * *")])
+    def test_retraining_and_retention_run_every_night(self, three_regions: Settings, flow: str, cron: str) -> None:
+        crons = {one.name: [s.schedule.cron for s in one.schedules or []] for one in of_flow(flow, three_regions)}
+        assert crons == {name: [cron] for name in ("here", "plain", "slow")}
 
     def test_ingest_and_issue_run_at_the_cadence_verify_hourly_follow_by_hand(self, three_regions: Settings) -> None:
         every = {
             (one.flow_name, one.name): intervals(one)
             for f in FLOWS
-            if f != "retrain"
+            if f not in ("retrain", "retention")
             for one in of_flow(f, three_regions)
         }
         for name, minutes in (("here", 5), ("slow", 15), ("plain", 5)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nowcast.sources.feeds import Directory, Feed, Replay, files_in, in_time_order, time_in_name, usual_step
+from nowcast.sources.feeds import Directory, Feed, Replay, files_in, in_time_order, name_at, time_in_name, usual_step
 
 PATHS = [Path(f"2026060112{minute:02d}.h5") for minute in (0, 5, 10, 15)]
 
@@ -33,6 +33,21 @@ PATHS = [Path(f"2026060112{minute:02d}.h5") for minute in (0, 5, 10, 15)]
 )
 def test_time_in_name(name: str, expected: datetime | None) -> None:
     assert time_in_name(name) == (expected and expected.replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("201609282355_fmi.pgm.gz", "201609290000_fmi.pgm.gz"),
+        ("Rate_00.00_20160928-235530.grib2", "Rate_00.00_20160929-000030.grib2"),
+        ("raa01_10000-1609282355-dwd---bin.gz", "raa01_10000-1609290000-dwd---bin.gz"),
+        ("AQC162722355F_00005.801.gif", "AQC162730000F_00005.801.gif"),
+        ("readme.txt", "readme.txt"),
+    ],
+)
+def test_a_name_at_another_time(name: str, expected: str) -> None:
+    """Five minutes later is 29 September, the 273rd day of 2016; seconds and the rest stay."""
+    assert name_at(name, datetime(2016, 9, 29, tzinfo=UTC)) == expected
 
 
 def test_time_order_is_by_time_then_name_and_files_without_a_time_come_last() -> None:
@@ -134,15 +149,12 @@ class TestDirectory:
 
 
 class Fleeting(type(Path())):  # type: ignore[misc]
-    """A folder whose files are gone once they were seen to be files."""
+    """A folder whose files are gone once they were listed."""
 
     def rglob(self, pattern: str) -> Iterator[Path]:
-        return (Fleeting(path) for path in Path(self).rglob(pattern))
-
-    def is_file(self) -> bool:
-        seen = Path(self).is_file()
-        self.unlink()
-        return seen
+        for path in Path(self).rglob(pattern):
+            path.unlink()
+            yield path
 
 
 class TestReplay:

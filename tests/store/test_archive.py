@@ -17,12 +17,12 @@ from nowcast.store.archive import (
     Placement,
     append,
     create_archive,
-    file_ids,
     gaps,
     open_archive,
     read_frames,
     read_slots,
     scan_ids,
+    time_of_file,
 )
 from nowcast.store.repository import Location, array, snapshot_id
 
@@ -34,7 +34,12 @@ def test_placements_follow_from_the_slot_and_the_scan(tmp_path: Path) -> None:
     assert append(archive, [scan(2)], file_id(9), NOW) == [Placement.DUPLICATE]
     assert append(archive, [scan(2, rain_rate=7.0)], file_id(8), NOW) == [Placement.CONFLICT]
     assert read_frames(archive, 2, 2).rain_rate[0, 1, 1] == 1.0
-    assert file_ids(archive) == {file_id(0), file_id(2)}
+    assert [time_of_file(archive, file_id(k)) for k in (0, 2, 8, 9)] == [
+        scan(0).nominal_time,
+        scan(2).nominal_time,
+        None,
+        None,
+    ]
 
 
 def test_duplicates_make_no_commit(tmp_path: Path) -> None:

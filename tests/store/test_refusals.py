@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fakes import NOW, archive_in, file_id, forecasts_in, nowcast, scan
 
-from nowcast.store.archive import Placement, append, file_ids, gaps, read_slots
+from nowcast.store.archive import Placement, append, gaps, read_slots, time_of_file
 from nowcast.store.forecasts import issued, publish
 from nowcast.store.quarantine import refusals, refuse
 from nowcast.store.template import STATUS_EMPTY, STATUS_MISSING, STATUS_OBSERVED
@@ -39,7 +39,7 @@ def test_a_file_of_known_and_new_scans_adds_the_new_ones(tmp_path: Path) -> None
     append(archive, [scan(1)], file_id(1), NOW)
     placements = append(archive, [scan(0), scan(1), scan(1, rain_rate=7.0), scan(3)], file_id(2), NOW)
     assert placements == [Placement.LATE, Placement.DUPLICATE, Placement.CONFLICT, Placement.STORED]
-    assert file_ids(archive) == {file_id(1), file_id(2)}
+    assert [time_of_file(archive, file_id(k)) for k in (1, 2)] == [scan(1).nominal_time, scan(0).nominal_time]
 
 
 def test_status_tells_missing_observed_and_uncovered_apart(tmp_path: Path) -> None:
