@@ -49,8 +49,9 @@ check: install
 peer: install
 	$(VENV)/bin/pip install -c requirements.lock -r requirements-peer.txt
 
+# Everything that is measured, beside its peers; writes benchmarks/results.json and benchmarks/RESULTS.md.
 bench: peer
-	set -e; for script in benchmarks/[a-z]*.py; do $(VENV)/bin/python $$script; done
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py
 
 # Some 10^5 damaged files through the decoders; writes reports/fuzz.json and the table in docs/guarantees.md.
 fuzz: install

@@ -6,7 +6,7 @@ Runs without Ray. Without a GPU it has no figures.
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,6 +15,7 @@ from measure import Row, machine, show, spread
 from model import MNIST, Case
 from torch import nn
 
+from nowcast.core import crashpoints
 from nowcast.core.rain import MARSHALL_PALMER
 from nowcast.core.timeline import Timeline
 from nowcast.desk import desk
@@ -73,38 +74,41 @@ def bf16_peak() -> float:
 
 
 def cycle_of_a_megapixel(size: int = 1024, cycles: int = CYCLES) -> list[Row]:
-    """From a scan in the archive to its nowcast in the forecast store, chances and advection beside it included."""
+    """From a scan in the archive to its nowcast in the forecast store, and until everything that follows is done.
+
+    The first five, in which kernels are chosen and motion is first seen, are not counted.
+    """
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(store=folder, device="cuda" if torch.cuda.is_available() else "cpu")
         region = Region(name="large", cadence=5, leads=LEADS)
-        times = _cycles(region, settings, Storm(START, size=size), cycles)[5:]
-    p50, p99 = np.quantile(times, (0.5, 0.99))
-    whole = f"{size} x {size}, {LEADS} leads, rate, {len(region.thresholds)} chances, {len(region.quantiles)} quantiles"
-    goal = "p99 <= 1 s"
+        readable, whole = zip(*_cycles(region, settings, Storm(START, size=size), cycles)[5:], strict=True)
+    kept = f"{len(region.thresholds)} chances, {len(region.quantiles)} quantiles"
+    name = f"rolling cycle, {size} x {size}, {LEADS} leads, rate, {kept}"
     return [
-        Row(
-            f"rolling cycle with write, {whole}",
-            f"p50 {p50:.3f} s, p99 {p99:.3f} s",
-            "-",
-            None,
-            goal,
-            bool(p99 <= 1),
-            spread(times),
-            _card(),
-        )
+        _within_a_second(f"{name}: scan archived to nowcast readable", readable),
+        _within_a_second(f"{name}: and advection kept beside it", whole),
     ]
 
 
-def _cycles(region: Region, settings: Settings, storm: Storm, cycles: int) -> list[float]:
+def _within_a_second(name: str, times: Sequence[float]) -> Row:
+    p50, p99 = np.quantile(times, (0.5, 0.99))
+    ours = f"p50 {p50:.3f} s, p99 {p99:.3f} s of {len(times)}"
+    return Row(name, ours, "-", None, "p99 <= 1 s", bool(p99 <= 1), spread(times), _card())
+
+
+def _cycles(region: Region, settings: Settings, storm: Storm, cycles: int) -> list[tuple[float, float]]:
+    """Seconds until the nowcast is readable, and until the cycle is over, scan by scan."""
     where = settings.location(region.name).child("archive")
     archive = create_archive(where, storm.grid, Timeline(storm.start, storm.cadence), "rain_rate", MARSHALL_PALMER)
     office, times = desk(region, settings), []
     for k, scan in enumerate(storm.scans(cycles)):
         now = scan.nominal_time + timedelta(minutes=1)
         append(archive, [scan], k.to_bytes(32, "big"), now)
+        published: list[float] = []
+        crashpoints.arm("issue.published", lambda seen=published: seen.append(time.perf_counter()))
         begun = time.perf_counter()
         issue_due(office, now)
-        times.append(time.perf_counter() - begun)
+        times.append((published[0] - begun, time.perf_counter() - begun))
     return times
 
 

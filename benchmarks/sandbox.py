@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from measure import Row, machine, show
+
 from nowcast.settings import Settings
 from nowcast.sources import decode, sandbox
 from nowcast.sources.limits import Limits
@@ -22,15 +24,15 @@ FILES = {
 """What it is -> a file, and how often it is read."""
 
 
-def main() -> None:
-    """Milliseconds, their difference and ratio; then the start of a child."""
-    radar = Settings().radar_dir
-    print(f"{'':26} here [ms]  child [ms]  more [ms]  ratio")
+def rows() -> list[Row]:
+    """Milliseconds in a child beside those in this process; then the start of a child."""
+    radar, measured = Settings().radar_dir, []
     for name, (path, repeats) in FILES.items():
         here, there = in_turn(radar / path, repeats)
-        print(f"{name:26} {here:9.1f} {there:11.1f} {there - here:10.1f} {there / here:6.2f}")
+        told = f"{there:.1f} ms in a child", f"{here:.1f} ms in this process", round(there / here, 2)
+        measured.append(Row(f"decoding, {name}", *told, "-", None, f"best of {repeats}", machine()))
     start = seconds(lambda: sandbox.start(Limits()).close())
-    print(f"start of a child {1e3 * start:.0f} ms")
+    return [*measured, Row("start of a child", f"{1e3 * start:.0f} ms", "-", None, "-", None, "once", machine())]
 
 
 def in_turn(path: Path, repeats: int) -> tuple[float, float]:
@@ -51,4 +53,4 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

@@ -21,6 +21,7 @@ import aiohttp
 import icechunk
 import numpy as np
 import xarray as xr
+from measure import Row, machine, show
 
 from nowcast.core.grid import Grid
 from nowcast.core.scan import Nowcast, Scan
@@ -140,11 +141,8 @@ def peer(folder: Path, count: int) -> Run:
     return Run(latency, 0, time.perf_counter() - start)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rate", type=float, default=200)
-    parser.add_argument("--seconds", type=float, default=10)
-    asked = parser.parse_args()
+def rows(rate: float = 200, seconds: float = 10) -> list[Row]:
+    """Of a service that is started for it, over a store that is made for it."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), 8765
         build(folder)
@@ -152,13 +150,13 @@ def main() -> None:
         command = [sys.executable, "-m", "nowcast", "serve", "--store", name, "--port", str(port), "--now", now]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            measure(f"http://127.0.0.1:{port}", folder, asked.rate, asked.seconds)
+            return measure(f"http://127.0.0.1:{port}", folder, rate, seconds)
         finally:
             server.terminate()
             server.wait()
 
 
-def measure(base: str, folder: Path, rate: float, seconds: float) -> None:
+def measure(base: str, folder: Path, rate: float, seconds: float) -> list[Row]:
     asyncio.run(ready(base))
     runs: dict[str, Run] = {}
     for state in ("idle", "publishing"):
@@ -168,17 +166,19 @@ def measure(base: str, folder: Path, rate: float, seconds: float) -> None:
             time.sleep(3)
         for name, question in (("point", points), ("tile", tiles)):
             for _ in ("cold", "warm"):
-                runs[f"{name} {state}"] = asyncio.run(load(base, question, rate, seconds))
-            print(f"{name:6}{state:11} at {rate:g}/s   {runs[f'{name} {state}'].told()}", flush=True)
+                runs[f"{name}, {state}"] = asyncio.run(load(base, question, rate, seconds))
         if publisher.pid is not None:
             publisher.terminate()
             publisher.join()
-    fastest = asyncio.run(load(base, tiles, 5000, 1))
-    print(f"tile  as fast as may be        {fastest.told()}")
+    runs["tile, as fast as may be"] = asyncio.run(load(base, tiles, 5000, 1))
     naive = peer(folder, 40)
-    print(f"point by xarray, one by one    {naive.told()}")
-    ratio = np.median(naive.latency) / np.median(runs["point idle"].latency)
-    print(f"xarray opened for each point takes {ratio:.1f} times as long as /point at {rate:g} requests/s")
+    ratio = float(np.median(naive.latency) / np.median(runs["point, idle"].latency))
+    told = [
+        Row(f"{name}, {rate:g} asked per second", run.told(), "-", None, "-", None, "", machine())
+        for name, run in runs.items()
+    ]
+    own, other = runs["point, idle"].told(), f"store opened with xarray for each: {naive.told()}"
+    return [*told, Row("a point", own, other, round(ratio, 1), "-", None, "medians", machine())]
 
 
 async def ready(base: str) -> None:
@@ -196,4 +196,8 @@ async def ready(base: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--seconds", type=float, default=10)
+    asked = parser.parse_args()
+    show(rows(asked.rate, asked.seconds))

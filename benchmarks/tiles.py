@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
+from measure import Row, machine, show
 from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.crs import CRS
@@ -29,21 +30,21 @@ EDGE = 20037508.342789244
 Field = NDArray[np.uint16]
 
 
-def main() -> None:
-    """Print one line per zoom, and the shares of pixels on which both agree."""
-    frames = [field(seed) for seed in range(FRAMES)]
-    print("zoom tiles  ours, first frame  ours, next frames  GDAL per tile [tiles/s]  ratios  agreement")
+def rows() -> list[Row]:
+    """Per zoom, the first frame on a grid and the next ones, and the share of pixels on which both agree."""
+    frames, measured = [field(seed) for seed in range(FRAMES)], []
     for z in ZOOMS:
         ways = shown(z)
         tiles = list(ways)
+        peer = rate(lambda tile, frame: png(drawn_by_gdal(frame, tile), palette("rain").colours), tiles, frames[:2])
         first = rate(lambda tile, frame: ours(frame, tile), tiles, frames[:1])
         following = rate(lambda tile, frame, ways=ways: ours(frame, tile, ways[tile]), tiles, frames)
-        peer = rate(lambda tile, frame: png(drawn_by_gdal(frame, tile), palette("rain").colours), tiles, frames[:2])
-        alike = np.mean([agreement(frames[0], tile, ways[tile]) for tile in tiles])
-        print(
-            f"{z:4} {len(tiles):5} {first:18.0f} {following:18.0f} {peer:24.0f}"
-            f"  {first / peer:.1f}, {following / peer:.1f}  {alike:.4%}"
-        )
+        alike = f"{np.mean([agreement(frames[0], tile, ways[tile]) for tile in tiles]):.3%} of pixels alike"
+        for what, mine in (("first frame", first), ("next frames", following)):
+            told = f"{mine:.0f} tiles/s", f"GDAL's warp per tile, {peer:.0f} tiles/s"
+            best = f"best of {REPEATS}; {alike}"
+            measured.append(Row(f"tiles, zoom {z}, {what}", *told, round(mine / peer, 1), "-", None, best, machine()))
+    return measured
 
 
 def field(seed: int) -> Field:
@@ -111,4 +112,4 @@ def rate(draw: Callable[[Tile, Field], bytes], tiles: list[Tile], frames: list[F
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())
