@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -61,6 +63,19 @@ class Ingested:
     times: tuple[datetime, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a file holds, as far as the region keeps it: scans, what was noticed about them, and their whole grid. No
+    scans and no grid where it was refused, with the reason."""
+
+    path: Path
+    file_id: bytes
+    scans: tuple[Scan, ...] = ()
+    remarks: tuple[str, ...] = ()
+    source_grid: Grid | None = None
+    refused: str = ""
+
+
 @dataclass(frozen=True)
 class Intake:
     """Where a region's files go, and what decoding one may cost."""
@@ -89,10 +104,21 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     Raises OSError when the file cannot be read, no process be started to decode it, or the archive not be written, now;
     that may be tried again.
     """
+    with store_errors(where):
+        return told(where, _ingest(where, path, now))
+
+
+@contextmanager
+def store_errors(where: Intake) -> Iterator[None]:
+    """What the archive's store raises within becomes an OSError that names it."""
     try:
-        result = _ingest(where, path, now)
+        yield
     except IcechunkError as error:
         raise OSError(f"{where.archive_location.url}: {str(error).splitlines()[0]}") from error
+
+
+def told(where: Intake, result: Ingested) -> Ingested:
+    """The result as it may be shown, written to the log."""
     result = replace(result, file=shown(result.file), reason=shown(result.reason))
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
@@ -101,27 +127,65 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
 
 
 def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
-    file_id = _digest(path)
+    file_id = digest(path)
     if _is_known(where, file_id):
-        return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+        return taken_before(path)
     reached("ingest.begun")
-    try:
-        scans, remarks, source_grid = _read(where, path, now)
+    found = look(where, path, file_id, now)
+    result = Ingested(path.name, Outcome.QUARANTINED, found.refused)
+    if not found.refused:
         reached("ingest.decoded")
-        archive = _archive(where, path, scans, source_grid)
-        (archive.source_grid or source_grid).require(source_grid)
-        if len(scans) == 1:
-            scans, more = _compared(archive, path, scans[0])
-            remarks += more
-        placements = append(archive, scans, file_id, now)
-        reached("ingest.placed")
+        result = place(archive_for(where, found), found, named_before(path, by_name(path.parent)), now)
+    if result.outcome is Outcome.QUARANTINED:
+        refuse(where.quarantine, path, file_id, result.reason, now)
+        reached("ingest.refused")
+    return result
+
+
+def taken_before(path: Path) -> Ingested:
+    """The outcome of a file that was taken in, or refused, before."""
+    return Ingested(path.name, Outcome.DUPLICATE, "the same bytes were taken in before")
+
+
+def look(where: Intake, path: Path, file_id: bytes, now: datetime) -> Found:
+    """Decode a file and check what it holds by itself, without the archive: in any process, on any machine that sees the
+    file. OSError when it cannot be read, or no process be started to decode it, now."""
+    try:
+        checked = [check(scan, now) for scan in decode(path, where.limits)]
+        scans = [one.scan for one in checked]
+        remarks = tuple(reason for one in checked for reason in one.reasons)
+        return Found(path, file_id, tuple(_kept(where, scan) for scan in scans), remarks, scans[0].grid)
     except BadScan as error:
-        return _refused(where, path, file_id, error.reason, now)
+        return Found(path, file_id, refused=error.reason)
+    except (ImplausibleScan, GridMismatch) as error:
+        return Found(path, file_id, refused=str(error))
+
+
+def _kept(where: Intake, scan: Scan) -> Scan:
+    """The part of a scan that the region keeps."""
+    box = where.region.box
+    if box is None:
+        return scan
+    return scan.crop(*scan.grid.window(box.south, box.west, box.north, box.east))
+
+
+def place(archive: Archive, found: Found, before: Path | None, now: datetime) -> Ingested:
+    """Hold what a file holds, one scan at least, against the archive and append it. `before` is the file before it by
+    name. A file that does not fit is QUARANTINED by the outcome alone: the caller refuses it."""
+    path, scans, remarks = found.path, list(found.scans), list(found.remarks)
+    assert found.source_grid is not None
+    try:
+        (archive.source_grid or found.source_grid).require(found.source_grid)
+        if len(scans) == 1:
+            scans, more = _compared(archive, path, before, scans[0])
+            remarks += more
+        placements = append(archive, scans, found.file_id, now)
+        reached("ingest.placed")
     except (ImplausibleScan, GridMismatch, OffCadence) as error:
-        return _refused(where, path, file_id, str(error), now)
+        return Ingested(path.name, Outcome.QUARANTINED, str(error))
     if Placement.CONFLICT in placements:
         taken = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
-        return _refused(where, path, file_id, f"another scan of {taken} is archived already", now)
+        return Ingested(path.name, Outcome.QUARANTINED, f"another scan of {taken} is archived already")
     remarks += _repeats(archive, scans, placements)
     return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
 
@@ -132,26 +196,15 @@ def _is_known(where: Intake, file_id: bytes) -> bool:
     return repository.exists(where.archive_location) and file_id in file_ids(open_archive(where.archive_location))
 
 
-def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
-    """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
-    checked = [check(scan, now) for scan in decode(path, where.limits)]
-    scans = [one.scan for one in checked]
-    whole = scans[0].grid
-    if where.region.box is not None:
-        box = where.region.box
-        windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
-        scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
-    return scans, [reason for one in checked for reason in one.reasons], whole
-
-
-def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], list[str]]:
+def _compared(archive: Archive, path: Path, file_before: Path | None, scan: Scan) -> tuple[list[Scan], list[str]]:
     """The scan without what cannot follow the one before it, and what was noticed.
 
     ImplausibleScan when all of it cannot, or when it is of another time than its name says.
     """
     archive.grid.require(scan.grid)
     slot, cadence = archive.timeline.slot(scan.nominal_time), archive.timeline.cadence
-    _require_named_time(archive, path, scan.nominal_time)
+    if file_before is not None:
+        _require_named_time(archive, path, file_before, scan.nominal_time)
     observed = read_slots(archive).observed
     earlier = observed[(observed < slot) & (observed >= slot - max(1, MEMORY // cadence))]
     if not len(earlier):
@@ -163,34 +216,49 @@ def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], lis
     return ([scan.masked(ray)], [f"{count} pixels along a line masked"]) if count else ([scan], [])
 
 
-def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) -> None:
+def _require_named_time(archive: Archive, path: Path, before: Path, nominal_time: datetime) -> None:
     """Raise ImplausibleScan when the times in a file and in its name are apart otherwise than in the file before.
 
     Names count only where the archive holds the file before, by name, which shows what this feed's names mean.
     """
-    if (named := time_in_name(path.name)) is None:
+    named, named_before = time_in_name(path.name), time_in_name(before.name)
+    known = time_of_file(archive, digest(before))
+    if named is None or named_before is None or known is None:
         return
-    times = ((time_in_name(other.name), other) for other in path.parent.iterdir())
-    last = max(((moment, other) for moment, other in times if moment and moment < named), default=None)
-    if last is None or (known := time_of_file(archive, _digest(last[1]))) is None:
-        return
-    if (apart := nominal_time - named) != (usual := known - last[0]):
+    if (apart := nominal_time - named) != (usual := known - named_before):
         raise ImplausibleScan(f"its time is {apart} after the one in its name, {usual} in the file before")
 
 
-def _digest(path: Path) -> bytes:
+Named = Sequence[tuple[datetime, Path]]
+"""Files with the times in their names, ascending."""
+
+
+def by_name(folder: Path) -> Named:
+    """The files of a folder whose names tell a time."""
+    return sorted((moment, path) for path in folder.iterdir() if (moment := time_in_name(path.name)) is not None)
+
+
+def named_before(path: Path, named: Named) -> Path | None:
+    """The last file whose name tells an earlier time than this one's; None without one."""
+    moment = time_in_name(path.name)
+    place = bisect_left(named, (moment,)) if moment is not None else 0
+    return named[place - 1][1] if place else None
+
+
+def digest(path: Path) -> bytes:
+    """What identifies a file: the sha256 of its bytes. OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _archive(where: Intake, path: Path, scans: Sequence[Scan], source_grid: Grid) -> Archive:
-    """The region's archive, laid out for its first scan when there is none yet."""
+def archive_for(where: Intake, found: Found) -> Archive:
+    """The region's archive, laid out for the first scan of a file when there is none yet."""
     if repository.exists(where.archive_location):
         return open_archive(where.archive_location)
-    first = min(scans, key=lambda scan: scan.nominal_time)
+    first = min(found.scans, key=lambda scan: scan.nominal_time)
     start = where.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
-    timeline = Timeline(start, where.region.cadence or _cadence(path, scans))
-    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, source_grid)
+    timeline = Timeline(start, where.region.cadence or _cadence(found.path, found.scans))
+    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, found.source_grid)
 
 
 def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
@@ -211,9 +279,3 @@ def _outcome(placements: Sequence[Placement]) -> Outcome:
     if Placement.STORED in placements or Placement.STUCK in placements:
         return Outcome.STORED
     return Outcome.LATE if Placement.LATE in placements else Outcome.DUPLICATE
-
-
-def _refused(where: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
-    refuse(where.quarantine, path, file_id, reason, now)
-    reached("ingest.refused")
-    return Ingested(path.name, Outcome.QUARANTINED, reason)

@@ -1,7 +1,8 @@
 """The archive: every accepted scan of a region in the slot of its nominal time, one commit per file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -80,7 +81,7 @@ class Slots:
 @dataclass(frozen=True, eq=False)
 class Archive:
     """An open archive. `zr` turns stored reflectivity into rain rates. `source_grid` is the grid of the scans that its
-    grid is a part of, None where that is not known."""
+    grid is a part of, None where that is not known. `uncommitted` is what is read and appended to within `together`."""
 
     location: Location
     repository: icechunk.Repository
@@ -89,6 +90,12 @@ class Archive:
     quantity: Quantity
     zr: ZR
     source_grid: Grid | None = None
+    uncommitted: zarr.Group | None = None
+
+    @property
+    def group(self) -> zarr.Group:
+        """What is read: the newest committed state, within `together` what is about to be."""
+        return repository.read(self.repository) if self.uncommitted is None else self.uncommitted
 
     @property
     def sampling(self) -> Sampling:
@@ -146,7 +153,7 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
         archive.grid.require(scan.grid)
     slots = [archive.timeline.slot(scan.nominal_time) for scan in scans]
     message = f"{len(scans)} scan(s) from {isoformat(scans[0].nominal_time)}"
-    with repository.transaction(archive.location, archive.repository, message) as group:
+    with _writing(archive, message) as group:
         pairs = zip(scans, slots, strict=True)
         placements = [_place(archive, group, scan, slot, file_id, received) for scan, slot in pairs]
         reached("archive.append.written")
@@ -154,14 +161,28 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
     return placements
 
 
+@contextmanager
+def together(archive: Archive, message: str) -> Iterator[Archive]:
+    """The archive to append several files to in one commit, made when the block ends; none if it raises. What was
+    appended within is seen within."""
+    with repository.transaction(archive.location, archive.repository, message) as group:
+        yield replace(archive, uncommitted=group)
+
+
+def _writing(archive: Archive, message: str) -> AbstractContextManager[zarr.Group]:
+    if archive.uncommitted is not None:
+        return nullcontext(archive.uncommitted)
+    return repository.transaction(archive.location, archive.repository, message)
+
+
 def read_slots(archive: Archive) -> Slots:
     """The newest committed state of every slot."""
-    return Slots(np.asarray(array(repository.read(archive.repository), "status")[:]))
+    return Slots(np.asarray(array(archive.group, "status")[:]))
 
 
 def original(archive: Archive, slot: int) -> datetime:
     """The time of the observation whose picture a stuck slot shows."""
-    group = repository.read(archive.repository)
+    group = archive.group
     pictures, observed = array(group, archive.quantity), read_slots(archive).observed
     field, before = np.asarray(pictures[slot]), [int(k) for k in observed[observed < slot][-STUCK_AMONG:]]
     alike = [k for k in before if _is_same(field, np.asarray(pictures[k]))]
@@ -177,7 +198,7 @@ def uninterrupted(slots: NDArray[np.int64], shortest: int = 1) -> list[tuple[int
 def read_frames(archive: Archive, first: int, last: int) -> Frames:
     """Frames of the slots first .. last, both included; slots that hold nothing are frames without coverage."""
     assert first >= 0
-    group = repository.read(archive.repository)
+    group = archive.group
     stop = min(last + 1, array(group, "time").shape[0])
     stored = slice(min(first, stop), stop)
     absent = last - first + 1 - (stored.stop - stored.start)
@@ -190,24 +211,24 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
 
 def read_coverage(archive: Archive, slot: int) -> BoolField:
     """Where one slot was observed, (y, x)."""
-    return np.asarray(array(repository.read(archive.repository), "coverage")[slot])
+    return np.asarray(array(archive.group, "coverage")[slot])
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
-    return _scan_ids(repository.read(archive.repository), first, last)
+    return _scan_ids(archive.group, first, last)
 
 
 def file_ids(archive: Archive) -> set[bytes]:
     """The sha256 of every file that has a scan in the archive."""
-    stored = np.asarray(array(repository.read(archive.repository), "file_id")[:])
+    stored = np.asarray(array(archive.group, "file_id")[:])
     return {row.tobytes() for row in stored if row.any()}
 
 
 def time_of_file(archive: Archive, file_id: bytes) -> datetime | None:
     """The time of the first scan that a file brought; None when the archive holds none of it."""
-    stored = np.asarray(array(repository.read(archive.repository), "file_id")[:])
+    stored = np.asarray(array(archive.group, "file_id")[:])
     slots = np.flatnonzero((stored == np.frombuffer(file_id, np.uint8)).all(axis=1))
     return archive.timeline.time(int(slots[0])) if len(slots) else None
 

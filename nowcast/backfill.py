@@ -1,0 +1,195 @@
+"""Archived files into a region's archive: decoded in parallel by Dask, written in order by this process alone.
+
+The archive becomes what `ingest` makes of the same files one by one, in fewer commits. What is in memory is bounded by
+the files ahead and one batch. Doing it again, or after a kill at any point, goes on where it ended.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster
+
+from nowcast.ingest import (
+    Found,
+    Ingested,
+    Intake,
+    Named,
+    Outcome,
+    archive_for,
+    by_name,
+    digest,
+    look,
+    named_before,
+    place,
+    store_errors,
+    taken_before,
+    told,
+)
+from nowcast.sources.limits import MIB
+from nowcast.store import repository
+from nowcast.store.archive import Archive, file_ids, open_archive, together
+from nowcast.store.quarantine import is_refused, refuse
+
+BATCH = 24
+"""Files that one commit takes in."""
+
+BATCH_BYTES = 512 * MIB
+"""What the scans of a batch may take, but for its last file: large ones share a commit with fewer others."""
+
+AHEAD = 2
+"""Files decoded or waiting to be, per worker."""
+
+SCHEDULERS = ("threads", "processes", "sync")
+"""Beside the address of a Dask scheduler. Every file is decoded in a child process anyway, so that threads keep all cores
+busy, and hand scans over without a copy."""
+
+Job = tuple[Path, bytes]
+"""A file and its identity."""
+
+Look = Callable[[Path, bytes], Found]
+Engine = Callable[[Look, Iterable[Job]], Iterator[Found]]
+"""Looks at files, in parallel or not, a bounded number ahead; gives what it found in their order."""
+
+Progress = Callable[[Ingested], None]
+"""Called with what became of each file, when that is committed."""
+
+
+@contextmanager
+def engine(scheduler: str, workers: int | None = None) -> Iterator[Engine]:
+    """Dask's workers in this process (`threads`), on this machine (`processes`) or wherever the scheduler at an address
+    has them; `sync` is none. `workers` counts those of this machine, one per core when absent.
+
+    ValueError for another word, OSError when no scheduler answers.
+    """
+    if scheduler == "sync":
+        yield _one_by_one
+    elif "://" in scheduler:
+        with Client(scheduler) as client:
+            yield partial(_ahead, client)
+    elif scheduler in SCHEDULERS:
+        count = workers or os.cpu_count() or 1
+        apart = scheduler == "processes"
+        layout = {"n_workers": count, "threads_per_worker": 1} if apart else {"n_workers": 1, "threads_per_worker": count}
+        with (
+            LocalCluster(processes=apart, dashboard_address=None, memory_limit=None, **layout) as cluster,
+            Client(cluster) as client,
+        ):
+            yield partial(_ahead, client)
+    else:
+        raise ValueError(f"scheduler {scheduler!r} is none of {', '.join(SCHEDULERS)}, nor an address like tcp://host:8786")
+
+
+def _one_by_one(examine: Look, jobs: Iterable[Job]) -> Iterator[Found]:
+    return (examine(*job) for job in jobs)
+
+
+def _ahead(client: Client, examine: Look, jobs: Iterable[Job]) -> Iterator[Found]:
+    """A window of futures slides over the files; what was handed on is forgotten by the workers."""
+    window, most = deque[Any](), AHEAD * max(1, sum(client.ncores().values()))
+    for job in jobs:
+        if len(window) == most:
+            yield window.popleft().result()
+        window.append(client.submit(examine, *job, pure=False))
+    while window:
+        yield window.popleft().result()
+
+
+@dataclass
+class Neighbours:
+    """The file before each by name, every folder read once."""
+
+    folders: dict[Path, Named] = field(default_factory=dict)
+
+    def before(self, path: Path) -> Path | None:
+        """As `named_before`."""
+        if path.parent not in self.folders:
+            self.folders[path.parent] = by_name(path.parent)
+        return named_before(path, self.folders[path.parent])
+
+
+def backfill(
+    where: Intake, paths: Iterable[Path], now: datetime, decode: Engine, progress: Progress, batch: int = BATCH
+) -> None:
+    """Take files in, in their order, one commit for so many.
+
+    Those that were taken in or refused before are known by their bytes and not decoded. The committer's lock is held
+    while a batch is written, not while it is decoded, so that live scans come in meanwhile. Raises OSError as `ingest`
+    does; what was committed stays.
+    """
+    neighbours = Neighbours()
+    found = decode(partial(_look, where, now), _new(where, paths, progress))
+    with store_errors(where):
+        for files in _batches(found, batch):
+            for result in _commit(where, files, neighbours, now):
+                progress(told(where, result))
+
+
+def _look(where: Intake, now: datetime, path: Path, file_id: bytes) -> Found:
+    """`look`, and what else a scan can be asked without the archive: its identity costs a pass over all its bytes."""
+    found = look(where, path, file_id, now)
+    for scan in found.scans:
+        _ = scan.scan_id
+    return found
+
+
+def _new(where: Intake, paths: Iterable[Path], progress: Progress) -> Iterator[Job]:
+    """The files that are not known yet, as they are asked for."""
+    there = repository.exists(where.archive_location)
+    archived = file_ids(open_archive(where.archive_location)) if there else set[bytes]()
+    for path in paths:
+        file_id = digest(path)
+        if file_id in archived or is_refused(where.quarantine, file_id):
+            progress(told(where, taken_before(path)))
+        else:
+            yield path, file_id
+
+
+def _batches(found: Iterable[Found], most: int) -> Iterator[list[Found]]:
+    """Files in groups of at most so many, of BATCH_BYTES or little more."""
+    files, size = list[Found](), 0
+    for one in found:
+        files.append(one)
+        size += sum(scan.values.nbytes + scan.coverage.nbytes for scan in one.scans)
+        if len(files) >= most or size >= BATCH_BYTES:
+            yield files
+            files, size = [], 0
+    if files:
+        yield files
+
+
+def _commit(where: Intake, files: Sequence[Found], neighbours: Neighbours, now: datetime) -> list[Ingested]:
+    """Write a batch, then refuse what is bad in it: a file is never known by a commit that did not come about."""
+    sound = next((one for one in files if not one.refused), None)
+    with _archive(where, sound, f"backfill of {len(files)} file(s) from {files[0].path.name}") as archive:
+        known = file_ids(archive) if archive is not None else set[bytes]()
+        results = [_placed(where, archive, one, known, neighbours, now) for one in files]
+    for one, result in zip(files, results, strict=True):
+        if result.outcome is Outcome.QUARANTINED:
+            refuse(where.quarantine, one.path, one.file_id, result.reason, now)
+    return results
+
+
+def _archive(where: Intake, sound: Found | None, message: str) -> AbstractContextManager[Archive | None]:
+    """The archive to write a batch to; none is needed, or laid out, without a sound file."""
+    return nullcontext() if sound is None else together(archive_for(where, sound), message)
+
+
+def _placed(
+    where: Intake, archive: Archive | None, one: Found, known: set[bytes], neighbours: Neighbours, now: datetime
+) -> Ingested:
+    """What becomes of a file of a batch, which is `known` then. There is an archive if any file of it is sound."""
+    if one.file_id in known or is_refused(where.quarantine, one.file_id):
+        return taken_before(one.path)
+    result = Ingested(one.path.name, Outcome.QUARANTINED, one.refused)
+    if archive is not None and not one.refused:
+        result = place(archive, one, neighbours.before(one.path), now)
+    if result.outcome is not Outcome.DUPLICATE:
+        known.add(one.file_id)
+    return result
