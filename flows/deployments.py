@@ -22,8 +22,8 @@ ONE_PER_REGION = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Per region: follow (started once, by hand), backfill (by hand), ingest and issue each cadence as its fallback, verify hourly,
-    retrain daily."""
+    """Per region: follow and backfill (started by hand), ingest and issue each cadence as follow's fallback, verify
+    hourly, retrain daily."""
     made = []
     for name in settings.region_names():
         cadence = settings.region(name).cadence or USUAL_CADENCE
