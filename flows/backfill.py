@@ -21,7 +21,10 @@ async def backfill_folder(
     workers: int | None = None,
     batch: int = backfill.BATCH,
 ) -> dict[str, int]:
-    """Every file of the region's folder, or another; the number of files by outcome. `scheduler` as `nowcast backfill`."""
+    """Every file of the region's folder, or another; the number of files by outcome.
+
+    `scheduler` is as for `nowcast backfill`.
+    """
     settings = Settings()
     known, counts = settings.region(region), Counter[str]()
     paths = files_in(folder or settings.feed(known), known.pattern)

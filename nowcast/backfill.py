@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, LocalCluster
+import distributed
 
 from nowcast.ingest import (
     Found,
@@ -47,8 +47,8 @@ AHEAD = 2
 """Files decoded or waiting to be, per worker."""
 
 SCHEDULERS = ("threads", "processes", "sync")
-"""Beside the address of a Dask scheduler. Every file is decoded in a child process anyway, so that threads keep all cores
-busy, and hand scans over without a copy."""
+"""Beside the address of a Dask scheduler. Every file is decoded in a child process anyway, so that threads keep all
+cores busy, and hand scans over without a copy."""
 
 Job = tuple[Path, bytes]
 """A file and its identity."""
@@ -71,26 +71,34 @@ def engine(scheduler: str, workers: int | None = None) -> Iterator[Engine]:
     if scheduler == "sync":
         yield _one_by_one
     elif "://" in scheduler:
-        with Client(scheduler) as client:
+        with _client(scheduler) as client:
             yield partial(_ahead, client)
     elif scheduler in SCHEDULERS:
-        count = workers or os.cpu_count() or 1
-        apart = scheduler == "processes"
-        layout = {"n_workers": count, "threads_per_worker": 1} if apart else {"n_workers": 1, "threads_per_worker": count}
-        with (
-            LocalCluster(processes=apart, dashboard_address=None, memory_limit=None, **layout) as cluster,
-            Client(cluster) as client,
-        ):
+        with _cluster(scheduler == "processes", workers or os.cpu_count() or 1) as cluster, _client(cluster) as client:
             yield partial(_ahead, client)
     else:
-        raise ValueError(f"scheduler {scheduler!r} is none of {', '.join(SCHEDULERS)}, nor an address like tcp://host:8786")
+        raise ValueError(
+            f"scheduler {scheduler!r} is none of {', '.join(SCHEDULERS)}, nor an address like tcp://host:8786"
+        )
+
+
+def _client(cluster: Any) -> Any:
+    return distributed.Client(cluster)  # type: ignore[no-untyped-call]
+
+
+def _cluster(apart: bool, workers: int) -> Any:
+    """Workers on this machine that no other machine can reach, as processes or as threads of this one."""
+    count, threads = (workers, 1) if apart else (1, workers)
+    return distributed.LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=count, threads_per_worker=threads, processes=apart, memory_limit=None, dashboard_address=None
+    )
 
 
 def _one_by_one(examine: Look, jobs: Iterable[Job]) -> Iterator[Found]:
     return (examine(*job) for job in jobs)
 
 
-def _ahead(client: Client, examine: Look, jobs: Iterable[Job]) -> Iterator[Found]:
+def _ahead(client: Any, examine: Look, jobs: Iterable[Job]) -> Iterator[Found]:
     """A window of futures slides over the files; what was handed on is forgotten by the workers."""
     window, most = deque[Any](), AHEAD * max(1, sum(client.ncores().values()))
     for job in jobs:

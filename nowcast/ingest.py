@@ -148,8 +148,10 @@ def taken_before(path: Path) -> Ingested:
 
 
 def look(where: Intake, path: Path, file_id: bytes, now: datetime) -> Found:
-    """Decode a file and check what it holds by itself, without the archive: in any process, on any machine that sees the
-    file. OSError when it cannot be read, or no process be started to decode it, now."""
+    """Decode a file and check what it holds by itself, without the archive: in any process that sees the file.
+
+    OSError when it cannot be read, or no process be started to decode it, now.
+    """
     try:
         checked = [check(scan, now) for scan in decode(path, where.limits)]
         scans = [one.scan for one in checked]

@@ -1,8 +1,10 @@
-"""Backfilling leaves what one-by-one ingest leaves: scans, reasons, quarantine; in fewer commits, and goes on when killed."""
+"""Backfilling leaves what one-by-one ingest leaves: scans, reasons, quarantine. It commits less often, and goes on when
+killed."""
 
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,10 +91,16 @@ def filled(where: Intake, paths: list[Path], decode: Engine, batch: int = 4) -> 
     return told
 
 
-def content(where: Intake) -> dict[str, np.ndarray]:
-    """Every array of an archive."""
+def content(where: Intake) -> dict[str, bytes]:
+    """Every array of an archive, fields where there is a scan."""
     group = open_archive(where.archive_location).group
-    return {name: np.asarray(array(group, name)[...]) for name in group.array_keys()}
+    slots = [int(slot) for slot in np.flatnonzero(np.asarray(array(group, "status")[:]))]
+    found = {}
+    for name in group.array_keys():
+        held = array(group, name)
+        parts = [held[slot] for slot in slots] if held.ndim == 3 else [held[...]]
+        found[name] = b"".join(np.asarray(part).tobytes() for part in parts)
+    return found
 
 
 def commits(where: Intake) -> int:
@@ -105,8 +113,7 @@ def assert_same(where: Intake, other: Intake) -> None:
     """Same arrays to the bit, same layout, same files refused for the same reasons."""
     mine, theirs = content(where), content(other)
     assert mine.keys() == theirs.keys()
-    for name in mine:
-        assert mine[name].tobytes() == theirs[name].tobytes(), name
+    assert [name for name in mine if mine[name] != theirs[name]] == []
     groups = [open_archive(one.archive_location).group for one in (where, other)]
     assert dict(groups[0].attrs) == dict(groups[1].attrs)
     refused = [sorted((r.file, r.file_id, r.reason) for r in refusals(one.quarantine)) for one in (where, other)]
@@ -147,7 +154,7 @@ def test_real_events_of_every_centre_become_the_same_archive(tmp_path: Path, eve
 
 @needs_radar
 def test_a_file_of_many_scans_is_one_file_of_a_batch(tmp_path: Path, threads: Engine) -> None:
-    """MeteoNet packs ten days together."""
+    """MeteoNet packs days together."""
     paths = sorted((RADAR / "meteonet" / "2016_08.3").glob("rainfall_NW*"))
     plain, quick = region(tmp_path, "plain"), region(tmp_path, "quick")
     assert filled(quick, paths, threads) == one_by_one(plain, paths)
@@ -157,13 +164,11 @@ def test_a_file_of_many_scans_is_one_file_of_a_batch(tmp_path: Path, threads: En
 @pytest.mark.parametrize("scheduler", ["sync", "processes", "address"])
 def test_every_engine_leads_to_the_same_archive(tmp_path: Path, scans: list[Path], scheduler: str) -> None:
     plain, quick = region(tmp_path, "plain"), region(tmp_path, "quick")
-    if scheduler == "address":
-        with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
-            with engine(cluster.scheduler_address) as decode:
-                found = filled(quick, scans, decode)
-    else:
-        with engine(scheduler, 1) as decode:
-            found = filled(quick, scans, decode)
+    with ExitStack() as stack:
+        if scheduler == "address":
+            cluster = stack.enter_context(LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None))
+            scheduler = cluster.scheduler_address
+        found = filled(quick, scans, stack.enter_context(engine(scheduler, 1)))
     assert found == one_by_one(plain, scans)
     assert_same(quick, plain)
 
@@ -221,7 +226,7 @@ def test_no_batch_is_written_while_another_process_commits(
     before = content(where)
     with FileLock(f"{where.archive_location.url}.lock"), pytest.raises(TimeoutError, match="another process holds"):
         filled(where, scans, threads)
-    assert content(where)["time"].tobytes() == before["time"].tobytes()
+    assert content(where) == before
     assert refusals(where.quarantine) == []
 
 

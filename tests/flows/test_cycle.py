@@ -115,7 +115,7 @@ class TestDeployments:
         crons = {one.name: [s.schedule.cron for s in one.schedules or []] for one in of_flow("retrain", three_regions)}
         assert crons == {name: ["30 2 * * *"] for name in ("here", "plain", "slow")}
 
-    def test_ingest_and_issue_run_at_the_cadence_verify_hourly_follow_and_backfill_by_hand(self, three_regions: Settings) -> None:
+    def test_ingest_and_issue_run_at_the_cadence_verify_hourly_others_by_hand(self, three_regions: Settings) -> None:
         every = {
             (one.flow_name, one.name): intervals(one)
             for f in FLOWS
