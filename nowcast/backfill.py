@@ -50,6 +50,9 @@ SCHEDULERS = ("threads", "processes", "sync")
 """Beside the address of a Dask scheduler. Every file is decoded in a child process anyway, so that threads keep all
 cores busy, and hand scans over without a copy."""
 
+LOOPBACK = "127.0.0.1"
+"""Dask's servers run what is sent to them: those of this machine are out of reach of others."""
+
 Job = tuple[Path, bytes]
 """A file and its identity."""
 
@@ -90,7 +93,13 @@ def _cluster(apart: bool, workers: int) -> Any:
     """Workers on this machine that no other machine can reach, as processes or as threads of this one."""
     count, threads = (workers, 1) if apart else (1, workers)
     return distributed.LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=count, threads_per_worker=threads, processes=apart, memory_limit=None, dashboard_address=None
+        n_workers=count,
+        threads_per_worker=threads,
+        processes=apart,
+        memory_limit=None,
+        host=LOOPBACK if apart else None,
+        dashboard_address=f"{LOOPBACK}:0",
+        worker_dashboard_address=f"{LOOPBACK}:0",
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from distributed import LocalCluster
 from filelock import FileLock
@@ -166,7 +167,9 @@ def test_every_engine_leads_to_the_same_archive(tmp_path: Path, scans: list[Path
     plain, quick = region(tmp_path, "plain"), region(tmp_path, "quick")
     with ExitStack() as stack:
         if scheduler == "address":
-            cluster = stack.enter_context(LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None))
+            cluster = stack.enter_context(
+                LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0")
+            )
             scheduler = cluster.scheduler_address
         found = filled(quick, scans, stack.enter_context(engine(scheduler, 1)))
     assert found == one_by_one(plain, scans)
@@ -244,6 +247,15 @@ def test_no_more_files_are_decoded_ahead_than_the_workers_may(tmp_path: Path, sc
         assert next(found) == 0
         assert asked == [0, 1, 2, 3, 4]
         assert list(found) == list(range(1, len(scans)))
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_no_other_machine_can_reach_the_workers(scheduler: str) -> None:
+    with engine(scheduler, 1):
+        here = psutil.Process()
+        open_here = [one for process in (here, *here.children(recursive=True)) for one in process.net_connections()]
+        listening = {one.laddr.ip for one in open_here if one.status == psutil.CONN_LISTEN}
+    assert listening <= {"127.0.0.1", "::1"}
 
 
 def test_a_folder_of_bad_files_lays_out_no_archive(tmp_path: Path, threads: Engine) -> None:
