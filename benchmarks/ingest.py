@@ -16,8 +16,9 @@ from time import perf_counter
 import numpy as np
 from measure import Row, alternately, machine, show
 
-from nowcast.backfill import backfill, engine
-from nowcast.ingest import Ingested, Intake, ingest, intake
+from nowcast.backfill import Engine, backfill, engine
+from nowcast.ingest import Ingested, Intake, Outcome, ingest, intake
+from nowcast.logs import configure
 from nowcast.settings import Region, Settings
 from nowcast.sources.feeds import files_in
 from nowcast.store.archive import open_archive, read_slots
@@ -38,18 +39,18 @@ EVENTS = {
 }
 """Format -> folder, files of it, and how many are taken."""
 
-WHOLE = {
-    "fmi-pgm": "fmi-pgm/*",
-    "fmi-geotiff": "fmi-geotiff/*",
-    "mch-gif": "mch-gif/*",
-    "bom-rf3": "bom-rf3/*",
-    "knmi-rap": "knmi-rap/*",
-    "knmi-pcp": "knmi-pcp/*",
-    "opera": "opera/*",
-    "mrms": "mrms/*",
-    "dwd-radolan": "dwd-radolan/*",
-    "meteonet": "meteonet/*",
-}
+FEEDS = (
+    "fmi-pgm",
+    "fmi-geotiff",
+    "mch-gif",
+    "bom-rf3",
+    "knmi-rap",
+    "knmi-pcp",
+    "opera",
+    "mrms",
+    "dwd-radolan",
+    "meteonet",
+)
 PARTS = {"meteonet": ("rainfall_NW*", "rainfall_SE*", "reflectivity_old_NW*", "reflectivity_old_SE*")}
 """Feeds that a folder mixes are regions of their own."""
 
@@ -135,28 +136,25 @@ def _seconds(work: Callable[[], None]) -> float:
 def everything() -> None:
     """Backfill every event, each into a region of its own."""
     radar = Settings().radar_dir
+    events = [(feed, folder) for feed in FEEDS for folder in sorted((radar / feed).iterdir())]
     with tempfile.TemporaryDirectory() as store, engine("threads") as decode:
-        for feed, glob in WHOLE.items():
-            for folder in sorted(radar.glob(glob)):
-                for pattern in PARTS.get(feed, ("*",)):
-                    where, counts, begun = (
-                        _region(Path(store), f"{feed}-{folder.name}-{pattern}"),
-                        Counter[str](),
-                        perf_counter(),
-                    )
+        for feed, folder in events:
+            for pattern in PARTS.get(feed, ("*",)):
+                print(f"{feed}/{folder.name}/{pattern}: {_event(Path(store), folder, pattern, decode)}", flush=True)
 
-                    def count(one: Ingested, counts: Counter[str] = counts) -> None:
-                        counts[one.outcome.value] += 1
 
-                    paths = files_in(folder, pattern)
-                    backfill(where, paths, datetime.now(UTC), decode, count)
-                    scans = len(np.flatnonzero(read_slots(open_archive(where.archive_location)).status))
-                    seconds = perf_counter() - begun
-                    print(
-                        f"{feed} {folder.name} {pattern}: {len(paths)} files {dict(counts)}, {scans} scans, {seconds:.1f} s",
-                        flush=True,
-                    )
+def _event(store: Path, folder: Path, pattern: str, decode: Engine) -> str:
+    """What became of an event's files."""
+    where, paths = _region(store, f"{folder.parent.name}-{folder.name}-{pattern}"), files_in(folder, pattern)
+    told: list[Ingested] = []
+    seconds = _seconds(lambda: backfill(where, paths, datetime.now(UTC), decode, told.append))
+    counts = Counter(one.outcome.value for one in told)
+    scans = len(np.flatnonzero(read_slots(open_archive(where.archive_location)).status))
+    reasons = "; ".join(sorted({one.reason for one in told if one.outcome is Outcome.QUARANTINED}))
+    outcomes = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"{len(paths)} files, {outcomes}, {scans} scans, {seconds:.1f} s {reasons}"
 
 
 if __name__ == "__main__":
+    configure(Settings())
     everything() if "--all" in sys.argv else show(rows())
