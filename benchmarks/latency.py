@@ -1,8 +1,8 @@
 """From a scan in the feed to its nowcast in a query: p50 and p99 with their parts, in one process and through Prefect.
 
-`python benchmarks/latency.py` needs no files: synthetic storms of 256 x 256 pixels, the shipped model, 12 leads. A scan's
-time begins when the feed hands it out: before that a folder is looked at every `poll_s`, and a file is left alone for
-`settle_s` after its last change. Through Prefect means a server of its own, a task per step, and the region's Ray actor.
+`python benchmarks/latency.py` needs no files: synthetic storms of 256 x 256 pixels, the shipped model, 12 leads. The time
+of a scan begins when the feed hands it out: before that a folder is looked at every `poll_s`, and a file left alone for
+`settle_s` after its last change. Through Prefect means a server of its own, a task per step, the region's Ray actor.
 """
 
 import asyncio
@@ -158,7 +158,7 @@ def parts(events: list[tuple[str, float]]) -> Times:
 
 def _of_scan(events: list[tuple[str, float]]) -> list[float]:
     """The parts of one scan, which follow each other."""
-    at = {name: moment for name, moment in reversed(events)}
+    at = dict(reversed(events))
     published = at["issue.published"]
     made = max(moment for name, moment in events if name == "make.end" and moment <= published)
     checks = sum((1 if name == "check.end" else -1) * moment for name, moment in events if name.startswith("check."))
