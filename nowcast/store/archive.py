@@ -20,6 +20,7 @@ from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import BoolField, FloatField, Quantity, Sampling
 from nowcast.store import repository
+from nowcast.store.draft import Draft
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
     DIGEST,
@@ -30,7 +31,6 @@ from nowcast.store.template import (
     archive_template,
     check_grid,
     group_attributes,
-    grow,
     lay_out,
 )
 
@@ -81,7 +81,7 @@ class Slots:
 @dataclass(frozen=True, eq=False)
 class Archive:
     """An open archive. `zr` turns stored reflectivity into rain rates. `source_grid` is the grid of the scans that its
-    grid is a part of, None where that is not known. `uncommitted` is what is read and appended to within `together`."""
+    grid is a part of, None where that is not known. `draft` is what is read and appended to within `together`."""
 
     location: Location
     repository: icechunk.Repository
@@ -90,12 +90,12 @@ class Archive:
     quantity: Quantity
     zr: ZR
     source_grid: Grid | None = None
-    uncommitted: zarr.Group | None = None
+    draft: Draft | None = None
 
     @property
-    def group(self) -> zarr.Group:
+    def group(self) -> zarr.Group | Draft:
         """What is read: the newest committed state, within `together` what is about to be."""
-        return repository.read(self.repository) if self.uncommitted is None else self.uncommitted
+        return repository.read(self.repository) if self.draft is None else self.draft
 
     @property
     def sampling(self) -> Sampling:
@@ -153,10 +153,9 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
         archive.grid.require(scan.grid)
     slots = [archive.timeline.slot(scan.nominal_time) for scan in scans]
     message = f"{len(scans)} scan(s) from {isoformat(scans[0].nominal_time)}"
-    with _writing(archive, message) as group:
+    with _writing(archive, message) as draft:
         pairs = zip(scans, slots, strict=True)
-        placements = [_place(archive, group, scan, slot, file_id, received) for scan, slot in pairs]
-        reached("archive.append.written")
+        placements = [_place(archive, draft, scan, slot, file_id, received) for scan, slot in pairs]
     reached("archive.append.committed")
     return placements
 
@@ -165,25 +164,37 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
 def together(archive: Archive, message: str) -> Iterator[Archive]:
     """The archive to append several files to in one commit, made when the block ends; none if it raises. What was
     appended within is seen within."""
+    with _transaction(archive, message) as draft:
+        yield replace(archive, draft=draft)
+
+
+@contextmanager
+def _transaction(archive: Archive, message: str) -> Iterator[Draft]:
     with repository.transaction(archive.location, archive.repository, message) as group:
-        yield replace(archive, uncommitted=group)
+        draft = Draft(group)
+        yield draft
+        draft.write()
+        reached("archive.append.written")
 
 
-def _writing(archive: Archive, message: str) -> AbstractContextManager[zarr.Group]:
-    if archive.uncommitted is not None:
-        return nullcontext(archive.uncommitted)
-    return repository.transaction(archive.location, archive.repository, message)
+def _writing(archive: Archive, message: str) -> AbstractContextManager[Draft]:
+    return _transaction(archive, message) if archive.draft is None else nullcontext(archive.draft)
+
+
+def _rows(group: zarr.Group | Draft, name: str) -> Any:
+    """An array (slot, ...) that is indexed by slots."""
+    return group[name] if isinstance(group, Draft) else array(group, name)
 
 
 def read_slots(archive: Archive) -> Slots:
     """The newest committed state of every slot."""
-    return Slots(np.asarray(array(archive.group, "status")[:]))
+    return Slots(np.asarray(_rows(archive.group, "status")[:]))
 
 
 def original(archive: Archive, slot: int) -> datetime:
     """The time of the observation whose picture a stuck slot shows."""
     group = archive.group
-    pictures, observed = array(group, archive.quantity), read_slots(archive).observed
+    pictures, observed = _rows(group, archive.quantity), read_slots(archive).observed
     field, before = np.asarray(pictures[slot]), [int(k) for k in observed[observed < slot][-STUCK_AMONG:]]
     alike = [k for k in before if _is_same(field, np.asarray(pictures[k]))]
     return archive.timeline.time((alike or before)[-1])
@@ -199,11 +210,11 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
     """Frames of the slots first .. last, both included; slots that hold nothing are frames without coverage."""
     assert first >= 0
     group = archive.group
-    stop = min(last + 1, array(group, "time").shape[0])
+    stop = min(last + 1, _rows(group, "time").shape[0])
     stored = slice(min(first, stop), stop)
     absent = last - first + 1 - (stored.stop - stored.start)
-    coverage = _pad(np.asarray(array(group, "coverage")[stored]), absent, False)
-    rain_rate = _pad(_rain_rate(archive, np.asarray(array(group, archive.quantity)[stored])), absent, np.nan)
+    coverage = _pad(np.asarray(_rows(group, "coverage")[stored]), absent, False)
+    rain_rate = _pad(_rain_rate(archive, np.asarray(_rows(group, archive.quantity)[stored])), absent, np.nan)
     rain_rate[~coverage] = np.nan
     times = tuple(archive.timeline.time(slot) for slot in range(first, last + 1))
     return Frames(times, rain_rate, coverage, _scan_ids(group, first, last), archive.sampling)
@@ -211,7 +222,7 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
 
 def read_coverage(archive: Archive, slot: int) -> BoolField:
     """Where one slot was observed, (y, x)."""
-    return np.asarray(array(archive.group, "coverage")[slot])
+    return np.asarray(_rows(archive.group, "coverage")[slot])
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
@@ -222,13 +233,13 @@ def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
 
 def file_ids(archive: Archive) -> set[bytes]:
     """The sha256 of every file that has a scan in the archive."""
-    stored = np.asarray(array(archive.group, "file_id")[:])
+    stored = np.asarray(_rows(archive.group, "file_id")[:])
     return {row.tobytes() for row in stored if row.any()}
 
 
 def time_of_file(archive: Archive, file_id: bytes) -> datetime | None:
     """The time of the first scan that a file brought; None when the archive holds none of it."""
-    stored = np.asarray(array(archive.group, "file_id")[:])
+    stored = np.asarray(_rows(archive.group, "file_id")[:])
     slots = np.flatnonzero((stored == np.frombuffer(file_id, np.uint8)).all(axis=1))
     return archive.timeline.time(int(slots[0])) if len(slots) else None
 
@@ -243,52 +254,52 @@ def gaps(archive: Archive) -> list[datetime]:
     return [archive.timeline.time(int(slot)) for slot in missing[missing > present[0]]]
 
 
-def _scan_ids(group: zarr.Group, first: int, last: int) -> tuple[bytes, ...]:
-    identities, status = (np.asarray(array(group, name)[first : last + 1]) for name in ("scan_id", "status"))
+def _scan_ids(group: zarr.Group | Draft, first: int, last: int) -> tuple[bytes, ...]:
+    identities, status = (np.asarray(_rows(group, name)[first : last + 1]) for name in ("scan_id", "status"))
     there = status == STATUS_OBSERVED
     ids = [row.tobytes() if is_there else b"" for row, is_there in zip(identities, there, strict=True)]
     return (*ids, *[b""] * (last - first + 1 - len(ids)))
 
 
-def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
-    newest = array(group, "time").shape[0] - 1
-    held = array(group, "status")[slot] if slot <= newest else STATUS_MISSING
+def _place(archive: Archive, draft: Draft, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
+    newest = draft["time"].shape[0] - 1
+    held = draft["status"][slot] if slot <= newest else STATUS_MISSING
     if held != STATUS_MISSING:
-        is_known = np.asarray(array(group, "scan_id")[slot]).tobytes() == scan.scan_id
+        is_known = np.asarray(draft["scan_id"][slot]).tobytes() == scan.scan_id
         if is_known or held != STATUS_STUCK:
             return Placement.DUPLICATE if is_known else Placement.CONFLICT
     if slot > newest:
-        grow(group, "time", slot + 1)
-        array(group, "time")[newest + 1 :] = archive.timeline.seconds(newest + 1, slot + 1)
-    array(group, archive.quantity)[slot] = _packed(archive, scan)
+        for between, seconds in enumerate(archive.timeline.seconds(newest + 1, slot + 1), newest + 1):
+            draft["time"][between] = seconds
+    draft[archive.quantity][slot] = _packed(archive, scan)
     reached("archive.scan.half")
-    array(group, "scan_id")[slot] = np.frombuffer(scan.scan_id, np.uint8)
-    array(group, "file_id")[slot] = np.frombuffer(file_id, np.uint8, DIGEST)
-    array(group, "received_time")[slot] = int(received.timestamp())
-    array(group, "coverage")[slot] = scan.coverage
-    array(group, "status")[slot] = STATUS_OBSERVED if scan.coverage.any() else STATUS_EMPTY
-    for other in (slot, *_pictures(group, slot + 1, slot + 1 + STUCK_WITHIN)[:STUCK_AMONG]):
-        _tell_stuck(archive, group, other)
-    if array(group, "status")[slot] == STATUS_STUCK:
+    draft["scan_id"][slot] = np.frombuffer(scan.scan_id, np.uint8)
+    draft["file_id"][slot] = np.frombuffer(file_id, np.uint8, DIGEST)
+    draft["received_time"][slot] = int(received.timestamp())
+    draft["coverage"][slot] = scan.coverage
+    draft["status"][slot] = STATUS_OBSERVED if scan.coverage.any() else STATUS_EMPTY
+    for other in (slot, *_pictures(draft, slot + 1, slot + 1 + STUCK_WITHIN)[:STUCK_AMONG]):
+        _tell_stuck(archive, draft, other)
+    if draft["status"][slot] == STATUS_STUCK:
         return Placement.STUCK
     return Placement.STORED if slot >= newest else Placement.LATE
 
 
-def _pictures(group: zarr.Group, first: int, stop: int) -> list[int]:
+def _pictures(draft: Draft, first: int, stop: int) -> list[int]:
     """The slots first .. stop - 1 that hold a picture, an observation or a stuck one."""
-    status = np.asarray(array(group, "status")[first:stop])
+    status = np.asarray(draft["status"][first:stop])
     return [first + int(k) for k in np.flatnonzero((status == STATUS_OBSERVED) | (status == STATUS_STUCK))]
 
 
-def _tell_stuck(archive: Archive, group: zarr.Group, slot: int) -> None:
+def _tell_stuck(archive: Archive, draft: Draft, slot: int) -> None:
     """Mark an observed slot as stuck if its picture is one of the last. Its field still tells where it was covered."""
-    field, status = np.asarray(array(group, archive.quantity)[slot]), array(group, "status")
+    field, status = np.asarray(draft[archive.quantity][slot]), draft["status"]
     if status[slot] != STATUS_OBSERVED or not _is_wet(archive, field):
         return
-    before = _pictures(group, max(0, slot - STUCK_WITHIN), slot)[-STUCK_AMONG:]
-    if any(_is_same(field, np.asarray(array(group, archive.quantity)[k])) for k in reversed(before)):
+    before = _pictures(draft, max(0, slot - STUCK_WITHIN), slot)[-STUCK_AMONG:]
+    if any(_is_same(field, np.asarray(draft[archive.quantity][k])) for k in reversed(before)):
         status[slot] = STATUS_STUCK
-        array(group, "coverage")[slot] = np.zeros(archive.grid.shape, bool)
+        draft["coverage"][slot] = np.zeros(archive.grid.shape, bool)
 
 
 def _is_same(field: NDArray[Any], other: NDArray[Any]) -> bool:
