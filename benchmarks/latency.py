@@ -1,13 +1,15 @@
 """From a scan in the feed to its nowcast in a query: p50 and p99 with their parts, in one process and through Prefect.
 
-`python benchmarks/latency.py` needs no files: synthetic storms of 128 x 128 pixels, the shipped model, 12 leads.
-The time of a scan begins when the feed hands it out: before that a folder is looked at every `poll_s`, and a file
-is left alone for `settle_s` after its last change. Through Prefect means a server of its own, a task per step, the region's Ray actor.
+`python benchmarks/latency.py [--model default]` needs no files: synthetic storms of 128 x 128 pixels, 12 leads, by
+advection with its chances or the shipped model. The time of a scan begins when the feed hands it out: before that a
+folder is looked at every `poll_s`, and a file is left alone for `settle_s` after its last change. Through Prefect means
+a server of its own, a task per step, and the region's Ray actor.
 """
 
 import asyncio
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -86,12 +88,14 @@ class Noted(Replay):
         return super().poll()
 
 
-def rows() -> list[Row]:
+def rows(model: str = "advection") -> list[Row]:
     """Totals, parts and what is beside the model, both ways."""
     calm_engines()
     with tempfile.TemporaryDirectory() as folder:
         paths = scans(Path(folder) / "scans")
-        taken = {way: trace(Path(folder), way, paths, run) for way, run in (("local", local), ("prefect", prefect))}
+        taken = {
+            way: trace(Path(folder), way, paths, run, model) for way, run in (("local", local), ("prefect", prefect))
+        }
     return [row for way, events in taken.items() for row in told(way, parts(events))]
 
 
@@ -103,12 +107,12 @@ def scans(folder: Path) -> list[Path]:
     return files_in(folder)
 
 
-def trace(folder: Path, way: str, paths: list[Path], run: Callable[..., None]) -> list[tuple[str, float]]:
+def trace(folder: Path, way: str, paths: list[Path], run: Callable[..., None], model: str) -> list[tuple[str, float]]:
     """What happened and when while the files were followed."""
     os.environ |= {TRACE: str(folder / way), STORE: str(folder / "store" / way / "forecasts")}
     settings = Settings(store=str(folder / "store"), device="cpu")
     configure(settings)
-    run(Region(name=way, cadence=5, poll_s=0.01), settings, Noted(paths))
+    run(Region(name=way, cadence=5, poll_s=0.01, model=model), settings, Noted(paths))
     lines = (line.split() for line in (folder / way).read_text().splitlines())
     return sorted(((name, float(moment)) for name, moment in lines), key=lambda event: event[1])
 
@@ -192,4 +196,4 @@ def _row(name: str, seconds: Any, limit: float | None = None) -> Row:
 
 
 if __name__ == "__main__":
-    show(rows())
+    show(rows(sys.argv[-1] if "--model" in sys.argv else "advection"))
