@@ -1,18 +1,18 @@
 """From a scan in the feed to its nowcast in a query: p50 and p99 with their parts, in one process and through Prefect.
 
-`python benchmarks/latency.py [--model default]` needs no files: synthetic storms of 128 x 128 pixels, 12 leads, by
+`python benchmarks/latency.py [--model default] [--way local]` needs no files: synthetic storms of 128 x 128 pixels, 12 leads, by
 advection with its chances or the shipped model. The time of a scan begins when the feed hands it out: before that a
 folder is looked at every `poll_s`, and a file is left alone for `settle_s` after its last change. Through Prefect means
 a server of its own, a task per step, and the region's Ray actor.
 """
 
+import argparse
 import asyncio
 import logging
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -88,15 +88,12 @@ class Noted(Replay):
         return super().poll()
 
 
-def rows(model: str = "advection") -> list[Row]:
+def rows(model: str = "advection", ways: Sequence[str] = ("local", "prefect")) -> list[Row]:
     """Totals, parts and what is beside the model, both ways."""
     calm_engines()
     with tempfile.TemporaryDirectory() as folder:
         paths = scans(Path(folder) / "scans")
-        taken = {
-            way: trace(Path(folder), way, paths, run, model) for way, run in (("local", local), ("prefect", prefect))
-        }
-    return [row for way, events in taken.items() for row in told(way, parts(events))]
+        return [row for way in ways for row in told(way, parts(trace(Path(folder), way, paths, WAYS[way], model)))]
 
 
 def scans(folder: Path) -> list[Path]:
@@ -195,5 +192,11 @@ def _row(name: str, seconds: Any, limit: float | None = None) -> Row:
     return Row(f"latency {name}", f"p50 {p50:.3f} s, p99 {p99:.3f} s", peer, ratio, goal, met, spread, machine())
 
 
+WAYS = {"local": local, "prefect": prefect}
+
 if __name__ == "__main__":
-    show(rows(sys.argv[-1] if "--model" in sys.argv else "advection"))
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--model", default="advection")
+    asked.add_argument("--way", choices=WAYS, nargs="+", default=list(WAYS))
+    chosen = asked.parse_args()
+    show(rows(chosen.model, chosen.way))
