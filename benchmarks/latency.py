@@ -1,9 +1,9 @@
 """From a scan in the feed to its nowcast in a query: p50 and p99 with their parts, in one process and through Prefect.
 
-`python benchmarks/latency.py [--model default] [--way local]` needs no files: synthetic storms of 128 x 128 pixels, 12 leads, by
-advection with its chances or the shipped model. The time of a scan begins when the feed hands it out: before that a
-folder is looked at every `poll_s`, and a file is left alone for `settle_s` after its last change. Through Prefect means
-a server of its own, a task per step, and the region's Ray actor.
+`python benchmarks/latency.py [--model default] [--way local]` needs no files: synthetic storms of 128 x 128 pixels,
+12 leads, by advection with its chances or the shipped model. The time of a scan begins when the feed hands it out:
+before that a folder is looked at every `poll_s`, and a file is left alone for `settle_s` after its last change. Through
+Prefect means a server of its own, a task per step, and the region's Ray actor.
 """
 
 import argparse
