@@ -7,6 +7,7 @@ from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 
+from flows.backfill import backfill_folder
 from flows.cycle import ingest_folder, issue, verify
 from flows.follow import follow_region
 from flows.guard import refuse_exposed
@@ -22,13 +23,14 @@ ONE_PER_REGION = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Per region: follow (started once, by hand), ingest and issue each cadence as its fallback, verify hourly,
-    retrain and retention daily."""
+    """Per region: follow and backfill (started by hand), ingest and issue each cadence as follow's fallback, verify
+    hourly, retrain and retention daily."""
     made = []
     for name in settings.region_names():
         cadence = settings.region(name).cadence or USUAL_CADENCE
         schedules: tuple[tuple[Any, timedelta | None, str | None], ...] = (
             (follow_region, None, None),
+            (backfill_folder, None, None),
             (ingest_folder, cadence, None),
             (issue, cadence, None),
             (verify, timedelta(hours=1), None),

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nowcast.cli_alerts import alerts, catchments, receiver
+from nowcast.cli_backfill import backfill
 from nowcast.cli_bench import bench
 from nowcast.cli_calibrate import calibrate
 from nowcast.cli_ensembles import evaluate_ensembles
@@ -33,6 +34,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(plot, name="plot")
 app.add_typer(query, name="query")
 app.add_typer(models, name="models")
+app.command()(backfill)
 app.command()(evaluate)
 app.command()(evaluate_ensembles)
 app.command()(catchments)

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,6 +66,19 @@ class Ingested:
     times: tuple[datetime, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a file holds, as far as the region keeps it: scans, what was noticed about them, and their whole grid. No
+    scans and no grid where it was refused, with the reason."""
+
+    path: Path
+    file_id: bytes
+    scans: tuple[Scan, ...] = ()
+    remarks: tuple[str, ...] = ()
+    source_grid: Grid | None = None
+    refused: str = ""
+
+
 @dataclass(frozen=True)
 class Intake:
     """Where a region's files go, and what decoding one may cost."""
@@ -93,10 +107,21 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
     Raises OSError when the file cannot be read, no process be started to decode it, or the archive not be written, now;
     that may be tried again.
     """
+    with store_errors(where):
+        return told(where, _ingest(where, path, now))
+
+
+@contextmanager
+def store_errors(where: Intake) -> Iterator[None]:
+    """What the archive's store raises within becomes an OSError that names it."""
     try:
-        result = _ingest(where, path, now)
+        yield
     except IcechunkError as error:
         raise OSError(f"{where.archive_location.url}: {str(error).splitlines()[0]}") from error
+
+
+def told(where: Intake, result: Ingested) -> Ingested:
+    """The result as it may be shown, written to the log."""
     result = replace(result, file=shown(result.file), reason=shown(result.reason))
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
@@ -105,29 +130,69 @@ def ingest(where: Intake, path: Path, now: datetime) -> Ingested:
 
 
 def _ingest(where: Intake, path: Path, now: datetime) -> Ingested:
-    file_id = _digest(path)
+    file_id = digest(path)
     if _is_known(where, path, file_id):
-        return Ingested(path.name, Outcome.DUPLICATE, TAKEN_IN)
+        return taken_before(path)
     reached("ingest.begun")
-    try:
-        scans, remarks, source_grid = _read(where, path, now)
+    found = look(where, path, file_id, now)
+    result = Ingested(path.name, Outcome.QUARANTINED, found.refused)
+    if not found.refused:
         reached("ingest.decoded")
-        archive = _archive(where, path, scans, source_grid)
-        if _has_scan_of(archive, file_id, scans):
-            return Ingested(path.name, Outcome.DUPLICATE, TAKEN_IN)
-        (archive.source_grid or source_grid).require(source_grid)
+        result = place(archive_for(where, found), found, now)
+    if result.outcome is Outcome.QUARANTINED:
+        refuse(where.quarantine, path, file_id, result.reason, now)
+        reached("ingest.refused")
+    return result
+
+
+def taken_before(path: Path) -> Ingested:
+    """The outcome of a file that was taken in, or refused, before."""
+    return Ingested(path.name, Outcome.DUPLICATE, TAKEN_IN)
+
+
+def look(where: Intake, path: Path, file_id: bytes, now: datetime) -> Found:
+    """Decode a file and check what it holds by itself, without the archive: in any process that sees the file.
+
+    OSError when it cannot be read, or no process be started to decode it, now.
+    """
+    try:
+        checked = [check(scan, now) for scan in decode(path, where.limits)]
+        scans = [one.scan for one in checked]
+        remarks = tuple(reason for one in checked for reason in one.reasons)
+        return Found(path, file_id, tuple(_kept(where, scan) for scan in scans), remarks, scans[0].grid)
+    except BadScan as error:
+        return Found(path, file_id, refused=error.reason)
+    except (ImplausibleScan, GridMismatch) as error:
+        return Found(path, file_id, refused=str(error))
+
+
+def _kept(where: Intake, scan: Scan) -> Scan:
+    """The part of a scan that the region keeps."""
+    box = where.region.box
+    if box is None:
+        return scan
+    return scan.crop(*scan.grid.window(box.south, box.west, box.north, box.east))
+
+
+def place(archive: Archive, found: Found, now: datetime) -> Ingested:
+    """Hold what a file holds, one scan at least, against the archive and append it. A file that does not fit is
+    QUARANTINED by the outcome alone: the caller refuses it."""
+    path, scans, remarks = found.path, list(found.scans), list(found.remarks)
+    assert found.source_grid is not None
+    if _has_scan_of(archive, found.file_id, scans):
+        return taken_before(path)
+    try:
+        (archive.source_grid or found.source_grid).require(found.source_grid)
         if len(scans) == 1:
             scans, more = _compared(archive, path, scans[0])
             remarks += more
-        placements = append(archive, scans, file_id, now)
+        placements = append(archive, scans, found.file_id, now)
         reached("ingest.placed")
-    except BadScan as error:
-        return _refused(where, path, file_id, error.reason, now)
     except (ImplausibleScan, GridMismatch, OffCadence) as error:
-        return _refused(where, path, file_id, str(error), now)
+        return Ingested(path.name, Outcome.QUARANTINED, str(error))
     if Placement.CONFLICT in placements:
         taken = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
-        return _refused(where, path, file_id, f"another scan of {taken} is archived already", now)
+        return Ingested(path.name, Outcome.QUARANTINED, f"another scan of {taken} is archived already")
     remarks += _repeats(archive, scans, placements)
     return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
 
@@ -153,18 +218,6 @@ def _has_scan_of(archive: Archive, file_id: bytes, scans: Sequence[Scan]) -> boo
     """Whether a file brought one of the archive's scans between the first and the last of these."""
     times = [scan.nominal_time for scan in scans]
     return time_of_file(archive, file_id, min(times), max(times)) is not None
-
-
-def _read(where: Intake, path: Path, now: datetime) -> tuple[list[Scan], list[str], Grid]:
-    """The scans of a file as far as the region keeps them, what was noticed, and their whole grid."""
-    checked = [check(scan, now) for scan in decode(path, where.limits)]
-    scans = [one.scan for one in checked]
-    whole = scans[0].grid
-    if where.region.box is not None:
-        box = where.region.box
-        windows = [scan.grid.window(box.south, box.west, box.north, box.east) for scan in scans]
-        scans = [scan.crop(*window) for scan, window in zip(scans, windows, strict=True)]
-    return scans, [reason for one in checked for reason in one.reasons], whole
 
 
 def _compared(archive: Archive, path: Path, scan: Scan) -> tuple[list[Scan], list[str]]:
@@ -195,7 +248,7 @@ def _require_named_time(archive: Archive, path: Path, nominal_time: datetime) ->
     if (last := _file_before(path, named, archive.timeline.cadence)) is None:
         return
     before, other = last
-    if (known := _time_near(archive, _digest(other), before)) is None:
+    if (known := _time_near(archive, digest(other), before)) is None:
         return
     if (apart := nominal_time - named) != (usual := known - before):
         raise ImplausibleScan(f"its time is {apart} after the one in its name, {usual} in the file before")
@@ -211,19 +264,20 @@ def _file_before(path: Path, named: datetime, cadence: timedelta) -> tuple[datet
     return max(((moment, other) for moment, other in times if moment and moment < named), default=None)
 
 
-def _digest(path: Path) -> bytes:
+def digest(path: Path) -> bytes:
+    """What identifies a file: the sha256 of its bytes. OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _archive(where: Intake, path: Path, scans: Sequence[Scan], source_grid: Grid) -> Archive:
-    """The region's archive, laid out for its first scan when there is none yet."""
+def archive_for(where: Intake, found: Found) -> Archive:
+    """The region's archive, laid out for the first scan of a file when there is none yet."""
     if repository.exists(where.archive_location):
         return open_archive(where.archive_location)
-    first = min(scans, key=lambda scan: scan.nominal_time)
+    first = min(found.scans, key=lambda scan: scan.nominal_time)
     start = where.region.archive_start or first.nominal_time.replace(hour=0, minute=0, second=0)
-    timeline = Timeline(start, where.region.cadence or _cadence(path, scans))
-    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, source_grid)
+    timeline = Timeline(start, where.region.cadence or _cadence(found.path, found.scans))
+    return create_archive(where.archive_location, first.grid, timeline, first.quantity, first.zr, found.source_grid)
 
 
 def _cadence(path: Path, scans: Sequence[Scan]) -> timedelta:
@@ -244,9 +298,3 @@ def _outcome(placements: Sequence[Placement]) -> Outcome:
     if Placement.STORED in placements or Placement.STUCK in placements:
         return Outcome.STORED
     return Outcome.LATE if Placement.LATE in placements else Outcome.DUPLICATE
-
-
-def _refused(where: Intake, path: Path, file_id: bytes, reason: str, now: datetime) -> Ingested:
-    refuse(where.quarantine, path, file_id, reason, now)
-    reached("ingest.refused")
-    return Ingested(path.name, Outcome.QUARANTINED, reason)

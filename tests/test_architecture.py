@@ -44,6 +44,7 @@ RANKS = {
     "nowcast.settings": 3,
     "nowcast.ingest": 4,
     "nowcast.members": 2.6,
+    "nowcast.backfill": 4.1,
     "nowcast.desk": 4.1,
     "nowcast.issue": 4.2,
     "nowcast.assess": 4,
@@ -85,13 +86,14 @@ TORCH = (
 
 ONLY_IN = {
     "prefect": ("flows",),
+    "distributed": ("nowcast.backfill",),
     "ray": ("nowcast.serving.actor", "nowcast.serving.cluster", "nowcast.training.distributed"),
     "typer": COMMAND_LINE,
     "torch": TORCH,
 }
 """Third party -> the modules that may import it at all. The command line may import torch inside a function."""
 
-WITHOUT_TORCH = ("nowcast.ingest", "nowcast.assess", "nowcast.score", "nowcast.skill")
+WITHOUT_TORCH = ("nowcast.ingest", "nowcast.backfill", "nowcast.assess", "nowcast.score", "nowcast.skill")
 MEDIAN_FUNCTION, MEDIAN_FILE, LONGEST_FILE = 14, 130, 450
 RADAR_SUFFIXES = {".h5", ".hf5", ".hdf", ".hdf5", ".nc", ".grib2", ".tif", ".tiff", ".pgm", ".gif", ".bin", ".npz"}
 PICTURE_SUFFIXES = {".png", ".gif"}

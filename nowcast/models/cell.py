@@ -68,7 +68,8 @@ class ConvLSTMCell(nn.Module):
         assert self.input_to_state is not None
         weight = laid(self.input_to_state.weight.to(inputs.dtype))
         together = laid(inputs.flatten(0, 1))
-        return conv2d(together, weight, padding=weight.shape[-1] // 2).unflatten(0, inputs.shape[:2])
+        share = conv2d(together, weight, padding=weight.shape[-1] // 2)
+        return share.reshape(*inputs.shape[:2], *share.shape[1:])
 
 
 def laid(fields: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ class EncoderForecaster(nn.Module):
         shown = layers[-1:] if self.config.top_only else layers
         hidden = first(torch.cat([last(each) for each in shown], dim=-1))
         outputs: Tensor = self.output(hidden.flatten(0, 1))
-        return outputs.unflatten(0, hidden.shape[:2]).transpose(0, 1)
+        return outputs.reshape(*hidden.shape[:2], *outputs.shape[1:]).transpose(0, 1)
 
     def _cells(self, stack: nn.ModuleList) -> list[ConvLSTMCell]:
         return [cell for cell in stack if isinstance(cell, ConvLSTMCell)]

@@ -42,7 +42,7 @@ def programs(memory: Tensor) -> int:
     return -(-len(memory) // ROWS)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def _tanh(x):  # type: ignore[no-untyped-def]
     return 2 * tl.sigmoid(2 * x) - 1
 
@@ -120,6 +120,6 @@ def _close(  # type: ignore[no-untyped-def]
     _add(total + 6 * C, tl.sum(by_show * stepped, 0), real)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def _add(place, more, real):  # type: ignore[no-untyped-def]
     tl.store(place, tl.load(place, real, 0.0) + more, real)

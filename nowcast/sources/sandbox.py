@@ -26,8 +26,8 @@ from nowcast.sources.payload import BadScan
 
 USUAL = Limits()
 FILES_EACH = 256
-IDLE = 2
-"""Children kept for the next file."""
+IDLE = max(2, os.cpu_count() or 1)
+"""Children kept for the next file: one for each thread that can be busy with one."""
 START_S = 60.0
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from nowcast.sources.child import main; main()"
 ENVIRONMENT = {

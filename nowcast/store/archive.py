@@ -1,7 +1,8 @@
 """The archive: every accepted scan of a region in the slot of its nominal time, one commit per file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -20,6 +21,7 @@ from nowcast.core.scan import Frames, Scan
 from nowcast.core.timeline import Timeline, isoformat, parse_time
 from nowcast.core.types import BoolField, FloatField, Quantity, Sampling
 from nowcast.store import repository
+from nowcast.store.draft import Draft
 from nowcast.store.newest import newest
 from nowcast.store.repository import Location, array
 from nowcast.store.template import (
@@ -31,7 +33,6 @@ from nowcast.store.template import (
     archive_template,
     check_grid,
     group_attributes,
-    grow,
     lay_out,
 )
 
@@ -83,7 +84,7 @@ class Slots:
 @dataclass(frozen=True, eq=False)
 class Archive:
     """An open archive. `zr` turns stored reflectivity into rain rates. `source_grid` is the grid of the scans that its
-    grid is a part of, None where that is not known."""
+    grid is a part of, None where that is not known. `draft` is what is read and appended to within `together`."""
 
     location: Location
     repository: icechunk.Repository
@@ -92,6 +93,12 @@ class Archive:
     quantity: Quantity
     zr: ZR
     source_grid: Grid | None = None
+    draft: Draft | None = None
+
+    @property
+    def group(self) -> zarr.Group | Draft:
+        """What is read: the newest committed state, within `together` what is about to be."""
+        return repository.read(self.repository) if self.draft is None else self.draft
 
     @property
     def sampling(self) -> Sampling:
@@ -149,35 +156,60 @@ def append(archive: Archive, scans: Sequence[Scan], file_id: bytes, received: da
         archive.grid.require(scan.grid)
     slots = [archive.timeline.slot(scan.nominal_time) for scan in scans]
     message = f"{len(scans)} scan(s) from {isoformat(scans[0].nominal_time)}"
-    with repository.transaction(archive.location, archive.repository, message) as group:
+    with _writing(archive, message) as draft:
         pairs = zip(scans, slots, strict=True)
-        placements = [_place(archive, group, scan, slot, file_id, received) for scan, slot in pairs]
-        reached("archive.append.written")
+        placements = [_place(archive, draft, scan, slot, file_id, received) for scan, slot in pairs]
     reached("archive.append.committed")
     return placements
+
+
+@contextmanager
+def together(archive: Archive, message: str) -> Iterator[Archive]:
+    """The archive to append several files to in one commit, made when the block ends; none if it raises. What was
+    appended within is seen within."""
+    with _transaction(archive, message) as draft:
+        yield replace(archive, draft=draft)
+
+
+@contextmanager
+def _transaction(archive: Archive, message: str) -> Iterator[Draft]:
+    with repository.transaction(archive.location, archive.repository, message) as group:
+        draft = Draft(group)
+        yield draft
+        draft.write()
+        reached("archive.append.written")
+
+
+def _writing(archive: Archive, message: str) -> AbstractContextManager[Draft]:
+    return _transaction(archive, message) if archive.draft is None else nullcontext(archive.draft)
+
+
+def _rows(group: zarr.Group | Draft, name: str) -> Any:
+    """An array (slot, ...) that is indexed by slots."""
+    return group[name] if isinstance(group, Draft) else array(group, name)
 
 
 def read_slots(archive: Archive, first: int = 0, last: int | None = None) -> Slots:
     """The newest committed state of every slot, or of those from `first` on, up to `last`, both included."""
     first, stop = max(0, first), None if last is None else max(0, last + 1)
-    return Slots(np.asarray(array(repository.read(archive.repository), "status")[first:stop]), first)
+    return Slots(np.asarray(_rows(archive.group, "status")[first:stop]), first)
 
 
 def newest_observed(archive: Archive) -> int | None:
     """The newest slot with a scan that covers something, or None."""
-    return newest(array(repository.read(archive.repository), "status"), (STATUS_OBSERVED,))
+    return newest(_rows(archive.group, "status"), (STATUS_OBSERVED,))
 
 
 def original(archive: Archive, slot: int) -> datetime:
     """The time of the observation whose picture a stuck slot shows."""
-    group = repository.read(archive.repository)
-    pictures, status = array(group, archive.quantity), array(group, "status")
+    group = archive.group
+    pictures, status = _rows(group, archive.quantity), _rows(group, "status")
     field, before = np.asarray(pictures[slot]), list(islice(_observed_before(status, slot), STUCK_AMONG))
     alike = [k for k in before if _is_same(field, np.asarray(pictures[k]))]
     return archive.timeline.time((alike or before)[0])
 
 
-def _observed_before(status: zarr.Array[Any], slot: int) -> Iterator[int]:
+def _observed_before(status: Any, slot: int) -> Iterator[int]:
     """Observed slots before another, descending."""
     while (before := newest(status, (STATUS_OBSERVED,), slot)) is not None:
         yield (slot := before)
@@ -192,12 +224,12 @@ def uninterrupted(slots: NDArray[np.int64], shortest: int = 1) -> list[tuple[int
 def read_frames(archive: Archive, first: int, last: int) -> Frames:
     """Frames of the slots first .. last, both included; slots that hold nothing are frames without coverage."""
     assert first >= 0
-    group = repository.read(archive.repository)
-    stop = min(last + 1, array(group, "time").shape[0])
+    group = archive.group
+    stop = min(last + 1, _rows(group, "time").shape[0])
     stored = slice(min(first, stop), stop)
     absent = last - first + 1 - (stored.stop - stored.start)
-    coverage = _pad(np.asarray(array(group, "coverage")[stored]), absent, False)
-    rain_rate = _pad(_rain_rate(archive, np.asarray(array(group, archive.quantity)[stored])), absent, np.nan)
+    coverage = _pad(np.asarray(_rows(group, "coverage")[stored]), absent, False)
+    rain_rate = _pad(_rain_rate(archive, np.asarray(_rows(group, archive.quantity)[stored])), absent, np.nan)
     rain_rate[~coverage] = np.nan
     times = tuple(archive.timeline.time(slot) for slot in range(first, last + 1))
     return Frames(times, rain_rate, coverage, _scan_ids(group, first, last), archive.sampling)
@@ -205,13 +237,19 @@ def read_frames(archive: Archive, first: int, last: int) -> Frames:
 
 def read_coverage(archive: Archive, slot: int) -> BoolField:
     """Where one slot was observed, (y, x)."""
-    return np.asarray(array(repository.read(archive.repository), "coverage")[slot])
+    return np.asarray(_rows(archive.group, "coverage")[slot])
 
 
 def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
-    return _scan_ids(repository.read(archive.repository), first, last)
+    return _scan_ids(archive.group, first, last)
+
+
+def file_ids(archive: Archive) -> set[bytes]:
+    """The sha256 of every file that has a scan in the archive: all of it is looked through."""
+    stored = np.asarray(_rows(archive.group, "file_id")[:])
+    return {row.tobytes() for row in stored if row.any()}
 
 
 def time_of_file(
@@ -222,7 +260,7 @@ def time_of_file(
     axis = archive.timeline
     first = 0 if since is None else max(0, -((axis.start - since) // axis.cadence))
     stop = None if until is None else max(0, (until - axis.start) // axis.cadence + 1)
-    stored = np.asarray(array(repository.read(archive.repository), "file_id")[first:stop])
+    stored = np.asarray(_rows(archive.group, "file_id")[first:stop])
     slots = np.flatnonzero((stored == np.frombuffer(file_id, np.uint8)).all(axis=1))
     return axis.time(first + int(slots[0])) if len(slots) else None
 
@@ -237,52 +275,52 @@ def gaps(archive: Archive) -> list[datetime]:
     return [archive.timeline.time(int(slot)) for slot in missing[missing > present[0]]]
 
 
-def _scan_ids(group: zarr.Group, first: int, last: int) -> tuple[bytes, ...]:
-    identities, status = (np.asarray(array(group, name)[first : last + 1]) for name in ("scan_id", "status"))
+def _scan_ids(group: zarr.Group | Draft, first: int, last: int) -> tuple[bytes, ...]:
+    identities, status = (np.asarray(_rows(group, name)[first : last + 1]) for name in ("scan_id", "status"))
     there = status == STATUS_OBSERVED
     ids = [row.tobytes() if is_there else b"" for row, is_there in zip(identities, there, strict=True)]
     return (*ids, *[b""] * (last - first + 1 - len(ids)))
 
 
-def _place(archive: Archive, group: zarr.Group, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
-    last = array(group, "time").shape[0] - 1
-    held = array(group, "status")[slot] if slot <= last else STATUS_MISSING
+def _place(archive: Archive, draft: Draft, scan: Scan, slot: int, file_id: bytes, received: datetime) -> Placement:
+    last = draft["time"].shape[0] - 1
+    held = draft["status"][slot] if slot <= last else STATUS_MISSING
     if held != STATUS_MISSING:
-        is_known = np.asarray(array(group, "scan_id")[slot]).tobytes() == scan.scan_id
+        is_known = np.asarray(draft["scan_id"][slot]).tobytes() == scan.scan_id
         if is_known or held != STATUS_STUCK:
             return Placement.DUPLICATE if is_known else Placement.CONFLICT
     if slot > last:
-        grow(group, "time", slot + 1)
-        array(group, "time")[last + 1 :] = archive.timeline.seconds(last + 1, slot + 1)
-    array(group, archive.quantity)[slot] = _packed(archive, scan)
+        for between, seconds in enumerate(archive.timeline.seconds(last + 1, slot + 1), last + 1):
+            draft["time"][between] = seconds
+    draft[archive.quantity][slot] = _packed(archive, scan)
     reached("archive.scan.half")
-    array(group, "scan_id")[slot] = np.frombuffer(scan.scan_id, np.uint8)
-    array(group, "file_id")[slot] = np.frombuffer(file_id, np.uint8, DIGEST)
-    array(group, "received_time")[slot] = int(received.timestamp())
-    array(group, "coverage")[slot] = scan.coverage
-    array(group, "status")[slot] = STATUS_OBSERVED if scan.coverage.any() else STATUS_EMPTY
-    for other in (slot, *_pictures(group, slot + 1, slot + 1 + STUCK_WITHIN)[:STUCK_AMONG]):
-        _tell_stuck(archive, group, other)
-    if array(group, "status")[slot] == STATUS_STUCK:
+    draft["scan_id"][slot] = np.frombuffer(scan.scan_id, np.uint8)
+    draft["file_id"][slot] = np.frombuffer(file_id, np.uint8, DIGEST)
+    draft["received_time"][slot] = int(received.timestamp())
+    draft["coverage"][slot] = scan.coverage
+    draft["status"][slot] = STATUS_OBSERVED if scan.coverage.any() else STATUS_EMPTY
+    for other in (slot, *_pictures(draft, slot + 1, slot + 1 + STUCK_WITHIN)[:STUCK_AMONG]):
+        _tell_stuck(archive, draft, other)
+    if draft["status"][slot] == STATUS_STUCK:
         return Placement.STUCK
     return Placement.STORED if slot >= last else Placement.LATE
 
 
-def _pictures(group: zarr.Group, first: int, stop: int) -> list[int]:
+def _pictures(draft: Draft, first: int, stop: int) -> list[int]:
     """The slots first .. stop - 1 that hold a picture, an observation or a stuck one."""
-    status = np.asarray(array(group, "status")[first:stop])
+    status = np.asarray(draft["status"][first:stop])
     return [first + int(k) for k in np.flatnonzero((status == STATUS_OBSERVED) | (status == STATUS_STUCK))]
 
 
-def _tell_stuck(archive: Archive, group: zarr.Group, slot: int) -> None:
+def _tell_stuck(archive: Archive, draft: Draft, slot: int) -> None:
     """Mark an observed slot as stuck if its picture is one of the last. Its field still tells where it was covered."""
-    field, status = np.asarray(array(group, archive.quantity)[slot]), array(group, "status")
+    field, status = np.asarray(draft[archive.quantity][slot]), draft["status"]
     if status[slot] != STATUS_OBSERVED or not _is_wet(archive, field):
         return
-    before = _pictures(group, max(0, slot - STUCK_WITHIN), slot)[-STUCK_AMONG:]
-    if any(_is_same(field, np.asarray(array(group, archive.quantity)[k])) for k in reversed(before)):
+    before = _pictures(draft, max(0, slot - STUCK_WITHIN), slot)[-STUCK_AMONG:]
+    if any(_is_same(field, np.asarray(draft[archive.quantity][k])) for k in reversed(before)):
         status[slot] = STATUS_STUCK
-        array(group, "coverage")[slot] = np.zeros(archive.grid.shape, bool)
+        draft["coverage"][slot] = np.zeros(archive.grid.shape, bool)
 
 
 def _is_same(field: NDArray[Any], other: NDArray[Any]) -> bool:

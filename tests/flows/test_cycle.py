@@ -22,7 +22,7 @@ from nowcast.sources.odim_hdf5 import write
 from nowcast.sources.synthetic import Storm
 
 YAML = "feed: {feed}\npattern: '*.h5'\ncadence: 5\nleads: 3\nmodel: advection\n"
-FLOWS = ["follow-region", "ingest", "issue", "retention", "retrain", "verify"]
+FLOWS = ["backfill", "follow-region", "ingest", "issue", "retention", "retrain", "verify"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ class TestDeployments:
         crons = {one.name: [s.schedule.cron for s in one.schedules or []] for one in of_flow(flow, three_regions)}
         assert crons == {name: [cron] for name in ("here", "plain", "slow")}
 
-    def test_ingest_and_issue_run_at_the_cadence_verify_hourly_follow_by_hand(self, three_regions: Settings) -> None:
+    def test_ingest_and_issue_run_at_the_cadence_verify_hourly_others_by_hand(self, three_regions: Settings) -> None:
         every = {
             (one.flow_name, one.name): intervals(one)
             for f in FLOWS
@@ -126,7 +126,7 @@ class TestDeployments:
         for name, minutes in (("here", 5), ("slow", 15), ("plain", 5)):
             assert every["ingest", name] == every["issue", name] == [timedelta(minutes=minutes)]
             assert every["verify", name] == [timedelta(hours=1)]
-            assert every["follow-region", name] == []
+            assert every["follow-region", name] == every["backfill", name] == []
 
     def test_one_run_at_a_time_and_the_region_as_parameter(self, three_regions: Settings) -> None:
         for one in deployments(three_regions):
