@@ -105,6 +105,12 @@ class Region(BaseModel):
         description="default (the champion of the region's registry, the shipped weights before there is one), "
         "advection, persistence, or a .safetensors file",
     )
+    actor: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=100,
+        description="regions that give the same name share one actor, its process and its GPU, and take turns there",
+    )
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
     deadline_s: float | None = Field(

@@ -172,8 +172,8 @@ def test_a_running_actor_picks_a_promotion_up(here: Home) -> None:
             here.take(number)
             if number == 3:
                 registry.promote(here.models, here.two, "better", NOW)
-            made += ray.get(actor.issue.remote())
-        status = ray.get(actor.status.remote())
+            made += ray.get(actor.issue.remote(here.region))
+        status = ray.get(actor.status.remote(here.region))
     finally:
         stop(here.region)
         disconnect()

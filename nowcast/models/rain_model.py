@@ -43,6 +43,9 @@ MEMORY = 0.5
 STEEPNESS = 12.0
 """Logits per unit of the normalised field, before anything is learned."""
 
+STRIP = 1 << 20
+"""Pixels that the pixel network is given at a time."""
+
 SCALE = 10.0
 """Predictors are about a tenth; the pixel network sees them about one."""
 
@@ -185,10 +188,20 @@ class RainModel(nn.Module):
                 moved, coverage = advect_covered(known, state.coverage, displacement)
             context = self._upsampled(context, moved)
             moved, context, coverage = (v[(..., *pixels)] for v in (moved, context, coverage))
-            margins = self.pixels(moved, context, moved.new_tensor([horizon(lead, state.sampling)]))
+            margins = self._margins(moved, context, moved.new_tensor([horizon(lead, state.sampling)]))
             yield LeadStep(lead, margins, coverage, moved[:, LAST_FIELD])
             if wanted is not None and lead == wanted[-1]:
                 return
+
+    def _margins(self, moved: Tensor, context: Tensor, horizon: Tensor) -> Tensor:
+        """The pixel network's, which sees no neighbours: in strips of rows, to spare memory, unless it is learning."""
+        margins: Tensor
+        if torch.is_grad_enabled():
+            margins = self.pixels(moved, context, horizon)
+            return margins
+        rows = max(1, STRIP // (moved.shape[0] * moved.shape[-1]))
+        strips = [slice(first, first + rows) for first in range(0, moved.shape[-2], rows)]
+        return torch.cat([self.pixels(moved[..., k, :], context[..., k, :], horizon) for k in strips], dim=-2)
 
     def _upsampled(self, context: Tensor, like: Tensor) -> Tensor:
         fine = interpolate(context, scale_factor=self.config.patch, mode="bilinear", align_corners=False)

@@ -1,4 +1,5 @@
-"""One named Ray actor per region: a warm model that issues a nowcast per scan and comes back by itself when killed."""
+"""Named Ray actors, one per region or one for several: warm models that issue a nowcast per scan, and that come back by
+themselves when killed."""
 
 import asyncio
 import os
@@ -15,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from nowcast.core.crashpoints import reached
 from nowcast.core.timeline import isoformat
-from nowcast.desk import desk, serving, strangeness
+from nowcast.desk import Desk, desk, serving, strangeness
 from nowcast.issue import issue_due
 from nowcast.logs import configure
 from nowcast.serving.cluster import LEAVE_S, NAMESPACE, ActorFailed, beside, in_time, join
@@ -23,46 +24,58 @@ from nowcast.settings import Region, Settings
 
 
 class RegionActor:
-    """Holds a region's models and state. All it knows beside the weights it can read off the archive again."""
+    """Holds the models and states of a region, or of several that share it. All it knows beside the weights it can read
+    off their archives again."""
 
-    def __init__(self, region: Region, settings: Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         configure(settings)
         torch.set_num_threads(os.cpu_count() or 1)
-        self.desk = desk(region, settings)
+        self.settings = settings
+        self.desks: dict[str, Desk] = {}
 
-    def issue(self, most: int | None = None, newest: bool = False) -> list[str]:
-        """Issue what is due, at most so many, or the newest; initial times of the nowcasts made. Repeating it changes
-        nothing."""
+    def issue(self, region: Region, most: int | None = None, newest: bool = False) -> list[str]:
+        """Issue what is due in a region, at most so many, or the newest; initial times of the nowcasts made. Repeating
+        it changes nothing."""
         reached("actor.issue.begun")
-        made = [isoformat(nowcast.init_time) for nowcast in issue_due(self.desk, datetime.now(UTC), most, newest)]
+        made = [isoformat(made.init_time) for made in issue_due(self._desk(region), datetime.now(UTC), most, newest)]
         reached("actor.issue.done")
         return made
 
-    def status(self) -> dict[str, Any]:
+    def status(self, region: Region) -> dict[str, Any]:
         """Process id, model, shadow model and how unlike its training the region's scans are."""
-        archive = self.desk.archive
-        best = serving(self.desk, archive) if archive is not None else None
+        at = self._desk(region)
+        best = serving(at, at.archive) if at.archive is not None else None
         return {
             "pid": os.getpid(),
             "model": best.nowcaster.model_id if best else "",
-            "shadow": self.desk.roster.named.shadow or "",
-            "warning": strangeness(best.nowcaster, archive) if best and archive else "",
+            "shadow": at.roster.named.shadow or "",
+            "warning": strangeness(best.nowcaster, at.archive) if best and at.archive else "",
         }
+
+    def _desk(self, region: Region) -> Desk:
+        """The region's, made anew when its settings are others than before."""
+        if region.name not in self.desks or self.desks[region.name].region != region:
+            self.desks[region.name] = desk(region, self.settings)
+        return self.desks[region.name]
 
 
 def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]:
     """The region's actor, started when it is not running. It outlives its creator on a shared cluster."""
     remote: Any = ray.remote(RegionActor)
     handle: ActorHandle[RegionActor] = remote.options(
-        name=f"region-{region.name}",
+        name=_name(region),
         get_if_exists=True,
         lifetime="detached",
         max_restarts=-1,
         max_task_retries=-1,
         num_gpus=region.gpus,
         num_cpus=region.cpus,
-    ).remote(region, settings)
+    ).remote(settings)
     return handle
+
+
+def _name(region: Region) -> str:
+    return f"region-{region.name}" if region.actor is None else f"shared-{region.actor}"
 
 
 async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, newest: bool = False) -> list[str]:
@@ -76,7 +89,7 @@ async def issue_at_actor(region: Region, settings: Settings, timeout_s: float, n
     try:
         actor = await in_time(beside(partial(region_actor, region, settings)), timeout_s)
         reached("actor.call.before")
-        answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(1, newest).future())
+        answer: asyncio.Future[list[str]] = asyncio.wrap_future(actor.issue.remote(region, 1, newest).future())
         made = await asyncio.wait_for(answer, timeout_s)
         reached("actor.call.after")
         return made
@@ -98,7 +111,7 @@ async def _restart(region: Region) -> None:
 
 
 def _kill(region: Region) -> None:
-    ray.kill(ray.get_actor(f"region-{region.name}", NAMESPACE), no_restart=False)
+    ray.kill(ray.get_actor(_name(region), NAMESPACE), no_restart=False)
 
 
 def _first_line(error: Exception) -> str:
@@ -106,5 +119,5 @@ def _first_line(error: Exception) -> str:
 
 
 def stop(region: Region) -> None:
-    """End the region's actor for good."""
-    ray.kill(ray.get_actor(f"region-{region.name}", namespace=NAMESPACE), no_restart=True)
+    """End the region's actor for good, and with it what others that share it have there."""
+    ray.kill(ray.get_actor(_name(region), namespace=NAMESPACE), no_restart=True)

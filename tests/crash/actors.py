@@ -84,10 +84,10 @@ def call_and_die(scene: Scene, path: Path, place: str, witness: Connection) -> N
 def _killed_actor(scene: Scene, path: Path, place: str) -> int:
     """Whether the actor is another one afterwards."""
     actor = region_actor(scene.region, scene.settings)
-    before = ray.get(actor.status.remote())["pid"]
+    before = ray.get(actor.status.remote(scene.region))["pid"]
     ray.get(actor.__ray_call__.remote(_arm, place))
     follow(scene, path, "")
-    return int(ray.get(actor.status.remote())["pid"] != before)
+    return int(ray.get(actor.status.remote(scene.region))["pid"] != before)
 
 
 def _killed_caller(scene: Scene, path: Path, place: str) -> int:

@@ -99,7 +99,7 @@ def test_a_node_that_is_lost_takes_the_actor_with_it_which_starts_on_another(tmp
 
 
 def where(here: Station) -> int:
-    return int(ray.get(region_actor(here.region, here.settings).status.remote())["pid"])
+    return int(ray.get(region_actor(here.region, here.settings).status.remote(here.region))["pid"])
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Station:
         return [time[11:16] for time in asyncio.run(issue_nowcasts.fn(self.region, self.settings))]
 
     def pid(self) -> int:
-        return int(ray.get(region_actor(self.region, self.settings).status.remote())["pid"])
+        return int(ray.get(region_actor(self.region, self.settings).status.remote(self.region))["pid"])
 
     def ladder(self) -> list[tuple[str, str]]:
         """Rung and reason of every nowcast; each is whole."""

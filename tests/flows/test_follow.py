@@ -23,6 +23,11 @@ from nowcast.sources.synthetic import Storm
 from nowcast.store.forecasts import issued, open_forecasts, read_rain_rate
 
 
+def process(region: Region, settings: Settings) -> int:
+    """The id of the process that a region's actor runs in."""
+    return int(ray.get(region_actor(region, settings).status.remote(region))["pid"])
+
+
 def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> None:
     """Live scores equal those of the offline evaluation in both regions. A third cannot keep any: it issues all the
     same."""
@@ -33,7 +38,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
 
     def kill_once(taken: Ingested, made: list[str]) -> None:
         if taken.file == paths[5].name:
-            killed.append(ray.get(region_actor(Region(name="killed"), settings).status.remote())["pid"])
+            killed.append(process(Region(name="killed"), settings))
             os.kill(killed[0], signal.SIGKILL)
 
     with prefect_test_harness():
@@ -43,7 +48,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
         (tmp_path / "store" / "blocked" / "skill").touch()
         blocked = Region(name="blocked", model="advection")
         assert asyncio.run(follow(blocked, settings, Replay(paths[:3]), lambda taken, made: None)) == 3
-    after = ray.get(region_actor(Region(name="killed"), settings).status.remote())["pid"]
+    after = process(Region(name="killed"), settings)
     assert killed
     assert after != killed[0]
     calm, hit = (open_forecasts(settings.location(name).child("forecasts")) for name in ("calm", "killed"))
