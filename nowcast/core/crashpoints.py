@@ -22,6 +22,7 @@ POINTS = (
     "repository.commit.before",
     "repository.commit.after",
     "retention.expired",
+    "retention.emptied",
     "objects.write.before",
     "objects.write.after",
     "objects.change.before",

@@ -59,6 +59,7 @@ def empty(location: Location, keep: timedelta, now: datetime) -> int:
         with repository.transaction(location, opened, "old slots emptied") as group:
             for slot in old[first : first + AT_ONCE]:
                 _empty(group, slot)
+            reached("retention.emptied")
     return len(old)
 
 
