@@ -63,13 +63,14 @@ def steadied(flow: Tensor, field: Tensor) -> Tensor:
     return blur(flow * weight, STEADY) / blur(weight, STEADY)
 
 
-def advect(field: Tensor, displacement: Tensor, *, outside: str = "zeros") -> Tensor:
+def advect(field: Tensor, displacement: Tensor, *, outside: str = "zeros", first: int = 0) -> Tensor:
     """`field` (b, c, y, x) carried along `displacement` (b, 2, y, x): out(p) = field(p - displacement(p)), bilinear.
 
-    `outside` is what flows in over the edge, as torch's padding mode: "zeros" or "border".
+    `outside` is what flows in over the edge, as torch's padding mode: "zeros" or "border". A displacement of some rows,
+    from the row `first` on, gives these rows.
     """
-    height, width = field.shape[-2:]
-    rows = torch.arange(height, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
+    (height, width), stop = field.shape[-2:], first + displacement.shape[-2]
+    rows = torch.arange(first, stop, dtype=field.dtype, device=field.device)[:, None] - displacement[:, 0]
     cols = torch.arange(width, dtype=field.dtype, device=field.device)[None, :] - displacement[:, 1]
     where = torch.stack([(2 * cols + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
     return grid_sample(field, where, mode="bilinear", padding_mode=outside, align_corners=False)
@@ -85,10 +86,19 @@ def advect_covered(field: Tensor, coverage: Tensor, displacement: Tensor) -> tup
 
     A pixel gets the mean over the covered part of where it comes from, or no coverage where too little is covered.
     """
-    both = advect(torch.cat([field * coverage, coverage], dim=1), displacement)
-    moved, share = both[:, :-1], both[:, -1:]
-    covered = (share > COVERED).to(field.dtype)
-    return covered * moved / share.clamp(min=COVERED), covered
+    return landed(advect(with_coverage(field, coverage), displacement))
+
+
+def with_coverage(field: Tensor, coverage: Tensor) -> Tensor:
+    """Field (b, c, y, x), zero where nothing is covered, and its coverage as one more channel."""
+    return torch.cat([field * coverage, coverage], dim=1)
+
+
+def landed(moved: Tensor) -> tuple[Tensor, Tensor]:
+    """Field and coverage, as of `advect_covered`, of what `with_coverage` gave and was moved."""
+    field, share = moved[:, :-1], moved[:, -1:]
+    covered = (share > COVERED).to(moved.dtype)
+    return covered * field / share.clamp(min=COVERED), covered
 
 
 def extrapolate(field: Tensor, coverage: Tensor, flow: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -20,7 +20,7 @@ from nowcast.core.types import USUAL, Sampling
 from nowcast.models import cascade
 from nowcast.models.encoder_forecaster import EncoderForecaster, LayerStates, NetworkConfig, carried
 from nowcast.models.exceedance import RATES, area, falling, field_from, levels, matched
-from nowcast.models.motion import advect, advect_covered, extend
+from nowcast.models.motion import advect, advect_covered, extend, landed, with_coverage
 
 INPUT_FIELDS = 3
 """Field, coverage and innovation (field minus the advected previous field)."""
@@ -184,24 +184,30 @@ class RainModel(nn.Module):
             context = next(contexts)
             if wanted is not None and lead not in wanted:
                 continue
+            context = self._upsampled(context, known)
             with torch.no_grad():
-                moved, coverage = advect_covered(known, state.coverage, displacement)
-            context = self._upsampled(context, moved)
-            moved, context, coverage = (v[(..., *pixels)] for v in (moved, context, coverage))
-            margins = self._margins(moved, context, moved.new_tensor([horizon(lead, state.sampling)]))
-            yield LeadStep(lead, margins, coverage, moved[:, LAST_FIELD])
+                known = with_coverage(known, state.coverage)
+            told = known.new_tensor([horizon(lead, state.sampling)])
+            parts = [self._ranked(known, displacement, context, told, k, pixels) for k in self._strips(known, pixels)]
+            yield LeadStep(lead, *(torch.cat(each, dim=-2) for each in zip(*parts, strict=True)))
             if wanted is not None and lead == wanted[-1]:
                 return
 
-    def _margins(self, moved: Tensor, context: Tensor, horizon: Tensor) -> Tensor:
-        """The pixel network's, which sees no neighbours: in strips of rows, to spare memory, unless it is learning."""
-        margins: Tensor
-        if torch.is_grad_enabled():
-            margins = self.pixels(moved, context, horizon)
-            return margins
-        rows = max(1, STRIP // (moved.shape[0] * moved.shape[-1]))
-        strips = [slice(first, first + rows) for first in range(0, moved.shape[-2], rows)]
-        return torch.cat([self.pixels(moved[..., k, :], context[..., k, :], horizon) for k in strips], dim=-2)
+    def _ranked(
+        self, known: Tensor, displacement: Tensor, context: Tensor, told: Tensor, rows: slice, pixels: Pixels
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Margins, coverage and the newest field, moved on, of some rows, and of some pixels there."""
+        with torch.no_grad():
+            moved, coverage = landed(advect(known, displacement[..., rows, :], first=rows.start))
+        moved, context, coverage = (v[(..., *pixels)] for v in (moved, context[..., rows, :], coverage))
+        return self.pixels(moved, context, told), coverage, moved[:, LAST_FIELD]
+
+    def _strips(self, known: Tensor, pixels: Pixels) -> list[slice]:
+        """Rows to work on together: all while learning, else as many as memory need not grow with the grid for."""
+        height, width = known.shape[-2:]
+        whole = torch.is_grad_enabled() or pixels != EVERY
+        rows = height if whole else max(1, STRIP // (len(known) * width))
+        return [slice(first, min(first + rows, height)) for first in range(0, height, rows)]
 
     def _upsampled(self, context: Tensor, like: Tensor) -> Tensor:
         fine = interpolate(context, scale_factor=self.config.patch, mode="bilinear", align_corners=False)
