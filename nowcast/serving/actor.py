@@ -53,9 +53,13 @@ class RegionActor:
         }
 
     def _desk(self, region: Region) -> Desk:
-        """The region's, made anew when its settings are others than before."""
+        """The region's, made anew when its settings are others than before. ValueError when its model cannot be loaded,
+        which no store is to blame for."""
         if region.name not in self.desks or self.desks[region.name].region != region:
-            self.desks[region.name] = desk(region, self.settings)
+            try:
+                self.desks[region.name] = desk(region, self.settings)
+            except OSError as error:
+                raise ValueError(f"model cannot be loaded: {error}") from error
         return self.desks[region.name]
 
 

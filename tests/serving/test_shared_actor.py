@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 import ray
 
 from nowcast.core.timeline import Timeline
@@ -40,6 +41,10 @@ def test_two_regions_take_turns_in_one_process(tmp_path: Path) -> None:
         actors = {name: region_actor(region, shared) for name, region in regions.items()}
         made = {name: ray.get(actor.issue.remote(regions[name])) for name, actor in actors.items()}
         told = {name: ray.get(actor.status.remote(regions[name])) for name, actor in actors.items()}
+        lost = Region(name="lost", actor="both", model=str(tmp_path / "lost.safetensors"))
+        with pytest.raises(ValueError, match="model cannot be loaded"):
+            ray.get(region_actor(lost, shared).issue.remote(lost))
+        assert ray.get(actors["south"].status.remote(regions["south"])) == told["south"], "its neighbour's loss is its own"
     finally:
         stop(regions["north"])
         disconnect()
