@@ -25,6 +25,7 @@ SCRIPTS = {
     "latency": "From a scan's arrival to its nowcast",
     "age": "Scan 10,000 against scan 100",
     "scale": "Many regions",
+    "nodes": "Ray nodes",
     "large": "A large grid",
     "tiles": "Map tiles",
     "serving": "Points and tiles under load",
