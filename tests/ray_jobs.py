@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,16 @@ def job_server(cpus: int, **variables: str) -> Iterator[JobServer]:
     words += ["--port", str(port), "--ray-client-server-port", str(free_port()), "--num-cpus", str(cpus)]
     words += ["--dashboard-port", str(dashboard), "--dashboard-agent-listen-port", str(free_port())]
     words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats"]
-    head = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    server = JobServer(f"http://127.0.0.1:{dashboard}", environment)
-    try:
-        _wait(server)
-        yield server
-    finally:
-        _end(head.pid)
-        head.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with (folder / "said").open("w+") as said:
+        head = subprocess.Popen(words, env=environment, stdout=said, stderr=said, cwd=ROOT)
+        server = JobServer(f"http://127.0.0.1:{dashboard}", environment)
+        try:
+            _wait(server)
+            yield server
+            assert head.poll() is None, (folder / "said").read_text()
+        finally:
+            _end(head)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outside() -> dict[str, str]:
@@ -68,11 +69,11 @@ def _wait(server: JobServer) -> None:
         time.sleep(1)
 
 
-def _end(pid: int) -> None:
-    """Kill a process and all that it started."""
-    top = psutil.Process(pid)
-    for one in [top, *top.children(recursive=True)]:
-        try:
-            one.kill()
-        except psutil.NoSuchProcess:
-            continue
+def _end(head: "subprocess.Popen[bytes]") -> None:
+    """Kill a process, if it still runs, and all that it started."""
+    if head.poll() is None:
+        top = psutil.Process(head.pid)
+        for one in [top, *top.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+    head.wait()
