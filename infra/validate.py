@@ -78,9 +78,7 @@ def compose_config() -> str:
     files = ["-f", "docker/compose.yaml", "-f", "docker/compose.gpu.yaml"]
     for chosen in (files[:2], files):
         words = [*command, *chosen, "--profile", "single", "--profile", "cluster", "config", "--quiet"]
-        made = subprocess.run(
-            words, cwd=ROOT, env=os.environ | STANDS_IN, capture_output=True, text=True, check=False
-        )
+        made = subprocess.run(words, cwd=ROOT, env=os.environ | STANDS_IN, capture_output=True, text=True, check=False)
         if made.returncode:
             return made.stderr.strip()
     return ""
