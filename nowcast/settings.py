@@ -113,6 +113,9 @@ class Region(BaseModel):
     )
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="of Ray's own resources, as nodes name them, for the region's actor: where it may run"
+    )
     deadline_s: float | None = Field(
         None,
         gt=0,
