@@ -11,7 +11,9 @@ from icechunk import IcechunkError
 from prefect import flow
 from prefect.client.orchestration import get_client
 
+from flows.events import FOLLOW
 from flows.guard import refuse_exposed
+from flows.signing import signed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
@@ -75,6 +77,7 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
     while not inflow.exhausted:
         paths = inflow.poll()
         taken = [one for path in paths if (one := await _ingest(region, settings, steps, inflow, path)) is not None]
+        steps.tell(region, taken, FOLLOW)
         is_due = issued is None or any(one.outcome is Outcome.STORED for one in taken)
         issued = await _issue(region, settings, steps, is_backlog(paths)) if is_due else []
         count += len(issued or [])
@@ -82,6 +85,8 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
             tell(progress, taken, issued or [])
         if times := new_times(taken):
             await _score(region, settings, steps, times)
+        if issued:
+            await steps.show(region, settings)
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count
@@ -114,7 +119,7 @@ async def _score(region: Region, settings: Settings, steps: Steps, times: Collec
         log.error("scoring failed", region=region.name, reason=str(error))
 
 
-@flow(name="follow-region")
+@flow(name="follow-region", on_running=[signed])
 async def follow_region(region: str) -> int:
     """`follow` for a deployment: the region and its folder are read from its YAML."""
     settings = Settings()

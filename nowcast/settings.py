@@ -28,6 +28,7 @@ does not end when its Ray has lost its head."""
 
 SECRET_VARIABLES = (
     "NOWCAST_API_TOKEN",
+    "NOWCAST_OPERATORS_WEBHOOK",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "RAY_AUTH_TOKEN",
@@ -175,6 +176,10 @@ class Settings(BaseSettings):
     decode_cpu_s: int = Field(20, ge=1, description="seconds of CPU time that decoding a file may take")
     decode_memory_mib: int = Field(4096, ge=512, description="address space of the process that decodes")
     decode_output_mib: int = Field(2048, ge=1, description="what a file's scans may decode to")
+    map_url: str | None = Field(None, description="address of the map page, for links on Prefect's page")
+    operators_webhook: SecretStr | None = Field(
+        None, description="address that Prefect posts to when a feed is late or a run fails; it may hold a secret"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
     api_token: SecretStr | None = Field(
