@@ -38,7 +38,9 @@ async def backfill_folder(
         with backfill.engine(scheduler, workers) as decode:
             backfill.backfill(intake(known, settings), paths, datetime.now(UTC), decode, count, batch)
 
-    done = lambda: sum(counts.values()) / max(1, len(paths))  # noqa: E731
+    def done() -> float:
+        return sum(counts.values()) / max(1, len(paths))
+
     async with showing_progress(f"backfill-{region}", done, f"{len(paths)} files into {region}"):
         await asyncio.to_thread(run)
     return dict(counts)

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 from prefect import Flow, serve
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
+from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from flows.automations import automations, put_automation
@@ -147,7 +150,8 @@ async def _put_pool(client: PrefectClient, name: str) -> None:
 async def _start(client: PrefectClient, region: str) -> bool:
     """Whether a run was begun, as none waits or runs."""
     deployment = await client.read_deployment_by_name(f"{follow_region.name}/{region}")
-    runs = await client.read_flow_runs(deployment_filter={"id": {"any_": [str(deployment.id)]}})  # type: ignore[arg-type]
+    chosen = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    runs = await client.read_flow_runs(deployment_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
     if any(run.state is None or not run.state.is_final() for run in runs):
         return False
     await client.create_flow_run_from_deployment(deployment.id)

@@ -1,14 +1,14 @@
 """Which process a run lives in, so that runs whose process was killed can be told from those that go on."""
 
-import socket
 from typing import Any
 
-import psutil
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Crashed
+
+from nowcast.processes import Process, is_gone, this_process
 
 HOST, PROCESS, BORN = "nowcast.host", "nowcast.process", "nowcast.born"
 """Labels of a run: the machine, the process's id there, and when it began, for ids are used again."""
@@ -19,13 +19,11 @@ TAG = "nowcast"
 LIVING = (StateType.RUNNING, StateType.CANCELLING)
 
 
-async def signed(flow: Flow[Any, Any], run: FlowRun, state: State[Any]) -> None:
+async def signed(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """A hook: the run is labelled with its process."""
-    me = psutil.Process()
+    me = this_process()
     async with get_client() as client:
-        await client.update_flow_run_labels(
-            run.id, {HOST: socket.gethostname(), PROCESS: me.pid, BORN: round(me.create_time(), 2)}
-        )
+        await client.update_flow_run_labels(flow_run.id, {HOST: me.host, PROCESS: me.pid, BORN: me.born})
 
 
 async def end_lost_runs() -> list[str]:
@@ -34,7 +32,7 @@ async def end_lost_runs() -> list[str]:
     Nobody else would for a minute or two, and while they count as running no other run of their deployment may start.
     """
     async with get_client() as client:
-        lost = [run for run in await _living(client) if is_lost(run.labels, socket.gethostname())]
+        lost = [run for run in await _living(client) if is_lost(run.labels)]
         for run in lost:
             await client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
     return [run.name for run in lost]
@@ -48,12 +46,8 @@ async def _living(client: PrefectClient) -> list[FlowRun]:
     return await client.read_flow_runs(flow_run_filter=chosen)
 
 
-def is_lost(labels: dict[str, Any], host: str) -> bool:
-    """Whether a run with these labels was on this host, in a process that does not run any more."""
-    if labels.get(HOST) != host:
+def is_lost(labels: dict[str, Any]) -> bool:
+    """Whether a run with these labels was on this machine, in a process that does not run any more."""
+    if not {HOST, PROCESS, BORN} <= labels.keys():
         return False
-    try:
-        found = psutil.Process(int(labels[PROCESS]))
-        return found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - float(labels[BORN])) > 1.0
-    except psutil.NoSuchProcess:
-        return True
+    return is_gone(Process(str(labels[HOST]), int(labels[PROCESS]), float(labels[BORN])))

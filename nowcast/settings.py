@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,6 +77,15 @@ def _without_secrets(error: ValidationError) -> str:
         return str(error)
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+
+
+def _meant(error: ValidationError) -> str:
+    """What to change where a key is unknown: the one that looks like it, or all there are."""
+    unknown = [str(one["loc"][-1]) for one in error.errors(include_input=False) if one["type"] == "extra_forbidden"]
+    known = sorted(Region.model_fields)
+    near = {key: get_close_matches(key, known, 1) for key in unknown}
+    told = [f"{key} is no key" + (f", {found[0]} is" if found else "") for key, found in near.items()]
+    return f"\n{'; '.join(told)}: remove or correct it; there are {', '.join(known)}" if told else ""
 
 
 class Region(BaseModel):
@@ -194,7 +204,7 @@ class Settings(BaseSettings):
             fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
             region = Region(**({"name": name} | (fields or {})))
         except ValidationError as error:
-            raise ValueError(f"{path}: {_without_secrets(error)}") from None
+            raise ValueError(f"{path}: {_without_secrets(error)}{_meant(error)}") from None
         except (TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
         if region.name != name:
