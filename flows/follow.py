@@ -11,8 +11,11 @@ from icechunk import IcechunkError
 from prefect import flow
 from prefect.client.orchestration import get_client
 
-from flows.guard import refuse_exposed
+from flows.events import FOLLOW
+from flows.guard import refuse_exposed, refuse_unready
+from flows.signing import signed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
+from nowcast.claims import holding
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
 from nowcast.replay import Progress, new_times, tell
@@ -28,7 +31,7 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
     """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued.
 
     Alerts are sent beside, so that no nowcast waits for a receiver. Raises Exposed when other machines may
-    reach Ray or Prefect without a token.
+    reach Ray or Prefect without a token, and Rival when another process follows the region.
     """
     refuse_exposed(settings)
     return await _follow(region, settings, feed, progress, RECORDED)
@@ -64,8 +67,9 @@ async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
     inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
-    async with sending_alerts(region, settings):
-        return await _cycles(region, settings, inflow, progress, steps)
+    with holding(region, settings):
+        async with sending_alerts(region, settings):
+            return await _cycles(region, settings, inflow, progress, steps)
 
 
 async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: Progress | None, steps: Steps) -> int:
@@ -75,6 +79,7 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
     while not inflow.exhausted:
         paths = inflow.poll()
         taken = [one for path in paths if (one := await _ingest(region, settings, steps, inflow, path)) is not None]
+        steps.tell(region, taken, FOLLOW)
         is_due = issued is None or any(one.outcome is Outcome.STORED for one in taken)
         issued = await _issue(region, settings, steps, is_backlog(paths)) if is_due else []
         count += len(issued or [])
@@ -82,6 +87,8 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
             tell(progress, taken, issued or [])
         if times := new_times(taken):
             await _score(region, settings, steps, times)
+        if issued:
+            await steps.show(region, settings)
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count
@@ -114,8 +121,9 @@ async def _score(region: Region, settings: Settings, steps: Steps, times: Collec
         log.error("scoring failed", region=region.name, reason=str(error))
 
 
-@flow(name="follow-region")
+@flow(name="follow-region", on_running=[signed])
 async def follow_region(region: str) -> int:
     """`follow` for a deployment: the region and its folder are read from its YAML."""
     settings = Settings()
+    refuse_unready(settings, [region], engines=False)
     return await follow.fn(settings.region(region), settings)

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +29,7 @@ does not end when its Ray has lost its head."""
 
 SECRET_VARIABLES = (
     "NOWCAST_API_TOKEN",
+    "NOWCAST_OPERATORS_WEBHOOK",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "RAY_AUTH_TOKEN",
@@ -75,6 +77,15 @@ def _without_secrets(error: ValidationError) -> str:
         return str(error)
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+
+
+def _meant(error: ValidationError) -> str:
+    """What to change where a key is unknown: the one that looks like it, or all there are."""
+    unknown = [str(one["loc"][-1]) for one in error.errors(include_input=False) if one["type"] == "extra_forbidden"]
+    known = sorted(Region.model_fields)
+    near = {key: get_close_matches(key, known, 1) for key in unknown}
+    told = [f"{key} is no key" + (f", {found[0]} is" if found else "") for key, found in near.items()]
+    return f"\n{'; '.join(told)}: remove or correct it; there are {', '.join(known)}" if told else ""
 
 
 class Region(BaseModel):
@@ -178,6 +189,10 @@ class Settings(BaseSettings):
     decode_cpu_s: int = Field(20, ge=1, description="seconds of CPU time that decoding a file may take")
     decode_memory_mib: int = Field(4096, ge=512, description="address space of the process that decodes")
     decode_output_mib: int = Field(2048, ge=1, description="what a file's scans may decode to")
+    map_url: str | None = Field(None, description="address of the map page, for links on Prefect's page")
+    operators_webhook: SecretStr | None = Field(
+        None, description="address that Prefect posts to when a feed is late or a run fails; it may hold a secret"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
     api_token: SecretStr | None = Field(
@@ -192,7 +207,7 @@ class Settings(BaseSettings):
             fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
             region = Region(**({"name": name} | (fields or {})))
         except ValidationError as error:
-            raise ValueError(f"{path}: {_without_secrets(error)}") from None
+            raise ValueError(f"{path}: {_without_secrets(error)}{_meant(error)}") from None
         except (TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
         if region.name != name:
