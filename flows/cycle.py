@@ -8,10 +8,10 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, send_alerts
+from nowcast.feeding import gathered
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
 from nowcast.settings import Settings
-from nowcast.sources.feeds import files_in
 
 DAYS_BACK = 30
 """The longest window that operators look at."""
@@ -19,11 +19,11 @@ DAYS_BACK = 30
 
 @flow(name="ingest")
 async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingested]:
-    """Every file of the region's folder, or another; known files change nothing."""
+    """Every file of the region's feed, or of a folder; known files change nothing."""
     settings = Settings()
     known = settings.region(region)
-    source = folder or settings.feed(known)
-    return [await ingest_file(known, settings, path) for path in files_in(source, known.pattern)]
+    paths = await asyncio.to_thread(gathered, known, settings, folder)
+    return [await ingest_file(known, settings, path) for path in paths]
 
 
 @flow(name="issue")

@@ -13,11 +13,12 @@ from prefect.client.orchestration import get_client
 
 from flows.guard import refuse_exposed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
+from nowcast.feeding import feed_of, require_allowed
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
 from nowcast.replay import Progress, new_times, tell
 from nowcast.settings import Region, Settings
-from nowcast.sources.feeds import Directory, Feed
+from nowcast.sources.feeds import Feed
 from nowcast.sources.inflow import Inflow, is_backlog
 
 log = structlog.get_logger()
@@ -63,7 +64,9 @@ async def _server_answers() -> bool:
 async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
-    inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
+    feed = feed or await asyncio.to_thread(feed_of, region, settings)
+    await asyncio.to_thread(require_allowed, feed)
+    inflow = Inflow(feed)
     async with sending_alerts(region, settings):
         return await _cycles(region, settings, inflow, progress, steps)
 
@@ -73,7 +76,7 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
     count = len(issued or [])
     await _score(region, settings, steps, ())
     while not inflow.exhausted:
-        paths = inflow.poll()
+        paths = await asyncio.to_thread(inflow.poll)
         taken = [one for path in paths if (one := await _ingest(region, settings, steps, inflow, path)) is not None]
         is_due = issued is None or any(one.outcome is Outcome.STORED for one in taken)
         issued = await _issue(region, settings, steps, is_backlog(paths)) if is_due else []
@@ -116,6 +119,6 @@ async def _score(region: Region, settings: Settings, steps: Steps, times: Collec
 
 @flow(name="follow-region")
 async def follow_region(region: str) -> int:
-    """`follow` for a deployment: the region and its folder are read from its YAML."""
+    """`follow` for a deployment: the region and its feed are read from its YAML."""
     settings = Settings()
     return await follow.fn(settings.region(region), settings)

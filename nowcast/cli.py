@@ -114,12 +114,13 @@ def follow(region: RegionName, store: Store = None) -> None:
 
     from flows.follow import follow_anyway
     from flows.guard import refuse_exposed
-    from nowcast.sources.feeds import Directory
+    from nowcast.feeding import feed_of, require_allowed
 
     with usage():
         known, settings = settings_for(region, store)
         refuse_exposed(settings)
-        feed = Directory(settings.feed(known), known.pattern)
+        feed = feed_of(known, settings)
+        require_allowed(feed)
         asyncio.run(follow_anyway(known, settings, feed, _report))
 
 
@@ -133,12 +134,13 @@ def run(
     if not local:
         follow(region, store)
         return
+    from nowcast.feeding import feed_of, require_allowed
     from nowcast.replay import follow_locally
-    from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
-        feed = Directory(settings.feed(known), known.pattern)
+        feed = feed_of(known, settings)
+        require_allowed(feed)
         follow_locally(known, settings, feed, _report, lambda: time.sleep(known.poll_s))
 
 

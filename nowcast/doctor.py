@@ -10,8 +10,10 @@ from nowcast import exposure
 from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.desk import device
 from nowcast.exposure import Prefect
+from nowcast.feeding import remote
 from nowcast.models.checkpoint import load_checkpoint
-from nowcast.settings import Settings
+from nowcast.settings import Region, Settings
+from nowcast.sources.remote.spec import RemoteSpec
 
 Check = tuple[str, bool, str]
 LEAST_FREE_GB = 2.0
@@ -65,7 +67,20 @@ def _region(settings: Settings, name: str) -> Check:
         region = settings.region(name)
     except ValueError as error:
         return f"region {name}", False, str(error)
+    if isinstance(region.feed, RemoteSpec):
+        return f"region {name}", *_reached(region, settings, region.feed)
     if region.feed is not None and not region.feed.is_dir():
         return f"region {name}", False, f"feed {region.feed} is not a folder"
     every = (region.cadence or timedelta(0)) / timedelta(minutes=1)
     return f"region {name}", True, f"feed {region.feed}, cadence {every or 'read off the files'}"
+
+
+def _reached(region: Region, settings: Settings, spec: RemoteSpec) -> tuple[bool, str]:
+    """Whether a feed elsewhere lets us see its files, and the newest of them."""
+    try:
+        feed = remote(region, settings, spec)
+        found = feed.look()
+    except (ValueError, OSError) as error:
+        return False, str(error)
+    last = f", the newest {found[-1].name}" if found else " to fetch: none yet, or a wrong prefix or pattern"
+    return bool(found), f"feed {feed.site.where}: {len(found)} files{last}"
