@@ -11,10 +11,10 @@ from flows.events import INGEST, tell_committed
 from flows.showing import show_nowcast
 from flows.signing import signed
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, send_alerts
+from nowcast.feeding import gathered
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
 from nowcast.settings import Settings
-from nowcast.sources.feeds import files_in
 
 DAYS_BACK = 30
 """The longest window that operators look at."""
@@ -22,11 +22,11 @@ DAYS_BACK = 30
 
 @flow(name="ingest", on_running=[signed])
 async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingested]:
-    """Every file of the region's folder, or another; known files change nothing. New scans are an event."""
+    """Every file of the region's feed, or of a folder; known files change nothing. New scans are an event."""
     settings = Settings()
     known = settings.region(region)
-    source = folder or settings.feed(known)
-    taken = [await ingest_file(known, settings, path) for path in files_in(source, known.pattern)]
+    paths = await asyncio.to_thread(gathered, known, settings, folder)
+    taken = [await ingest_file(known, settings, path) for path in paths]
     tell_committed(known, taken, INGEST)
     return taken
 

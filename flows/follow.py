@@ -16,11 +16,12 @@ from flows.guard import refuse_exposed, refuse_unready
 from flows.signing import signed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
 from nowcast.claims import holding
+from nowcast.feeding import feed_of, require_allowed
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
 from nowcast.replay import Progress, new_times, tell
 from nowcast.settings import Region, Settings
-from nowcast.sources.feeds import Directory, Feed
+from nowcast.sources.feeds import Feed
 from nowcast.sources.inflow import Inflow, is_backlog
 
 log = structlog.get_logger()
@@ -66,7 +67,9 @@ async def _server_answers() -> bool:
 async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
-    inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
+    feed = feed or await asyncio.to_thread(feed_of, region, settings)
+    await asyncio.to_thread(require_allowed, feed)
+    inflow = Inflow(feed)
     with holding(region, settings):
         async with sending_alerts(region, settings):
             return await _cycles(region, settings, inflow, progress, steps)
@@ -77,7 +80,7 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
     count = len(issued or [])
     await _score(region, settings, steps, ())
     while not inflow.exhausted:
-        paths = inflow.poll()
+        paths = await asyncio.to_thread(inflow.poll)
         taken = [one for path in paths if (one := await _ingest(region, settings, steps, inflow, path)) is not None]
         steps.tell(region, taken, FOLLOW)
         is_due = issued is None or any(one.outcome is Outcome.STORED for one in taken)
@@ -123,7 +126,7 @@ async def _score(region: Region, settings: Settings, steps: Steps, times: Collec
 
 @flow(name="follow-region", on_running=[signed])
 async def follow_region(region: str) -> int:
-    """`follow` for a deployment: the region and its folder are read from its YAML."""
+    """`follow` for a deployment: the region and its feed are read from its YAML."""
     settings = Settings()
     refuse_unready(settings, [region], engines=False)
     return await follow.fn(settings.region(region), settings)

@@ -120,12 +120,13 @@ def follow(region: RegionName, store: Store = None, anyway: Anyway = False) -> N
 
     from flows.follow import follow_anyway
     from flows.guard import refuse_unready
-    from nowcast.sources.feeds import Directory
+    from nowcast.feeding import feed_of, require_allowed
 
     with usage():
         known, settings = settings_for(region, store)
         refuse_unready(settings, [region], engines=not anyway)
-        feed = Directory(settings.feed(known), known.pattern)
+        feed = feed_of(known, settings)
+        require_allowed(feed)
         asyncio.run(follow_anyway(known, settings, feed, _report))
 
 
@@ -141,13 +142,14 @@ def run(
         return
     from nowcast import ready
     from nowcast.claims import holding
+    from nowcast.feeding import feed_of, require_allowed
     from nowcast.replay import follow_locally
-    from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
         ready.refuse([ready.store(settings), *ready.region_faults(settings, region)])
-        feed = Directory(settings.feed(known), known.pattern)
+        feed = feed_of(known, settings)
+        require_allowed(feed)
         with holding(known, settings):
             follow_locally(known, settings, feed, _report, lambda: time.sleep(known.poll_s))
 

@@ -10,8 +10,10 @@ from nowcast.champion import SHIPPED_WEIGHTS
 from nowcast.claims import contest
 from nowcast.desk import device
 from nowcast.exposure import Prefect
+from nowcast.feeding import remote
 from nowcast.models.checkpoint import load_checkpoint
-from nowcast.settings import Settings
+from nowcast.settings import Region, Settings
+from nowcast.sources.remote.spec import RemoteSpec
 
 Check = tuple[str, bool, str]
 LEAST_FREE_GB = 2.0
@@ -66,7 +68,11 @@ def _region(settings: Settings, name: str) -> Check:
     if faults := ready.region_faults(settings, name):
         return f"region {name}", False, "; ".join(faults)
     region = settings.region(name)
-    if why := ready.committer(region, settings, contest) or ready.empty_feed(region, settings):
+    if why := ready.committer(region, settings, contest):
+        return f"region {name}", False, why
+    if isinstance(region.feed, RemoteSpec):
+        return f"region {name}", *_reached(region, settings, region.feed)
+    if why := ready.empty_feed(region, settings):
         return f"region {name}", False, why
     every = (region.cadence or timedelta(0)) / timedelta(minutes=1)
     return f"region {name}", True, f"feed {region.feed}, cadence {every or 'read off the files'}"
@@ -79,3 +85,14 @@ def _engines(settings: Settings, prefect: Prefect) -> list[Check]:
         ("ray answers", not (why := ready.ray(settings)), why or ray_at or "none is named"),
         ("prefect answers", not (why := ready.prefect(prefect)), why or prefect.url or "none is named"),
     ]
+
+
+def _reached(region: Region, settings: Settings, spec: RemoteSpec) -> tuple[bool, str]:
+    """Whether a feed elsewhere lets us see its files, and the newest of them."""
+    try:
+        feed = remote(region, settings, spec)
+        found = feed.look()
+    except (ValueError, OSError) as error:
+        return False, str(error)
+    last = f", the newest {found[-1].name}" if found else " to fetch: none yet, or a wrong prefix or pattern"
+    return bool(found), f"feed {feed.site.where}: {len(found)} files{last}"

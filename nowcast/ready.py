@@ -74,15 +74,16 @@ def _folder(folder: Path) -> str:
 
 
 def feed(region: Region, settings: Settings) -> str:
-    """Why no file can come; a region whose YAML names no feed is filled by other means."""
-    if region.feed is None or region.feed.is_dir():
+    """Why no file can come into the region's folder; one elsewhere is asked when it is followed, and by the doctor. A
+    region whose YAML names no feed is filled by other means."""
+    if not isinstance(region.feed, Path) or region.feed.is_dir():
         return ""
     return f"feed {region.feed} is not a folder: create or mount it, or correct `feed` in {_file(region, settings)}"
 
 
 def empty_feed(region: Region, settings: Settings) -> str:
     """That no file has come yet, which may change: no reason not to start."""
-    if region.feed is None or not region.feed.is_dir() or files_in(region.feed, region.pattern):
+    if not isinstance(region.feed, Path) or not region.feed.is_dir() or files_in(region.feed, region.pattern):
         return ""
     return (
         f"feed {region.feed} holds no file that matches {region.pattern!r}: check the delivery, and `feed` and "

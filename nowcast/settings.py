@@ -7,10 +7,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nowcast.alerts.rules import AlertRule
+from nowcast.sources.remote.spec import FEEDS, RemoteSpec
 from nowcast.store.repository import S3, Location
 
 LIBRARY_ENVIRONMENT = {
@@ -72,8 +83,8 @@ def _days(value: object) -> object:
 
 
 def _without_secrets(error: ValidationError) -> str:
-    """What is wrong, where; values below `alerts` are left out, for they may hold secrets."""
-    if not any("alerts" in one["loc"] for one in error.errors(include_input=False)):
+    """What is wrong, where; values below `alerts` and `feed` are left out, for they may hold secrets."""
+    if not any({"alerts", "feed"} & set(one["loc"]) for one in error.errors(include_input=False)):
         return str(error)
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
@@ -88,6 +99,16 @@ def _meant(error: ValidationError) -> str:
     return f"\n{'; '.join(told)}: remove or correct it; there are {', '.join(known)}" if told else ""
 
 
+def _kind_of_feed(value: object) -> str:
+    elsewhere = isinstance(value, dict | RemoteSpec) or (isinstance(value, str) and "://" in value)
+    return "remote" if elsewhere else "folder"
+
+
+FeedPlace = Annotated[
+    Annotated[Path, Tag("folder")] | Annotated[RemoteSpec, Tag("remote")], Discriminator(_kind_of_feed)
+]
+
+
 class Region(BaseModel):
     """One radar feed, its archive and its nowcasts.
 
@@ -96,7 +117,10 @@ class Region(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
-    feed: Path | None = Field(None, description="folder that scans are written to")
+    feed: FeedPlace | None = Field(
+        None,
+        description=f"folder that scans are written to, or a place elsewhere, such as {{from: {next(iter(FEEDS))}}}",
+    )
     pattern: str = Field("*", description="glob of the feed's files")
     cadence: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(None, description="minutes between scans")
     archive_start: Annotated[datetime | None, BeforeValidator(_utc)] = Field(
@@ -181,6 +205,7 @@ class Settings(BaseSettings):
     radar_dir: Path = Field(Path("../shared/radar"), description="sample events, for the demo")
     mnist_dir: Path = Field(Path("../shared/mnist"), description="MNIST's IDX files, for nowcast bench moving-mnist")
     quarantine: Path | None = Field(None, description="folder for refused files; beside a local store when absent")
+    spool: Path | None = Field(None, description="folder for files fetched from elsewhere; in a local store if absent")
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
     ray_address: str | None = Field(None, description="Ray cluster to join; one of our own when absent")
@@ -218,6 +243,8 @@ class Settings(BaseSettings):
         """The folder that a region's scans are written to; ValueError naming its YAML when there is none."""
         if region.feed is None:
             raise ValueError(f"region {region.name} has no feed folder: name one in {self.regions / region.name}.yaml")
+        if isinstance(region.feed, RemoteSpec):
+            raise ValueError(f"region {region.name} has its feed elsewhere: name a folder")
         return region.feed
 
     def region_names(self) -> list[str]:
@@ -244,6 +271,13 @@ class Settings(BaseSettings):
     def models(self, region: str) -> Location:
         """Where the region's model registry lies."""
         return self.location(region).child("models")
+
+    def spool_folder(self, region: str) -> Path:
+        """Where files fetched from elsewhere come to."""
+        if self.spool is not None:
+            return self.spool / region
+        location = self.location(region)
+        return Path(location.url) / "spool" if location.is_local else Path("spool") / region
 
     def quarantine_folder(self, region: str) -> Path:
         """Where the region's refused files go."""

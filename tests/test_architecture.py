@@ -45,6 +45,7 @@ RANKS = {
     "nowcast.ingest": 4,
     "nowcast.members": 2.6,
     "nowcast.backfill": 4.1,
+    "nowcast.feeding": 4,
     "nowcast.desk": 4.1,
     "nowcast.issue": 4.2,
     "nowcast.assess": 4,
