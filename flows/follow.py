@@ -67,9 +67,9 @@ async def _server_answers() -> bool:
 async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
-    feed = feed or await asyncio.to_thread(feed_of, region, settings)
-    await asyncio.to_thread(require_allowed, feed)
-    inflow = Inflow(feed)
+    source = feed or await asyncio.to_thread(feed_of, region, settings)
+    await asyncio.to_thread(require_allowed, source)
+    inflow = Inflow(source)
     with holding(region, settings):
         async with sending_alerts(region, settings):
             return await _cycles(region, settings, inflow, progress, steps)
