@@ -60,10 +60,11 @@ class Location:
         return "://" not in self.url
 
     def arrow_url(self) -> str:
-        """The same place for those who reach it through Arrow's file systems, as Ray Train does; a folder's full path."""
+        """The same place for Arrow's file systems, by which Ray Train reaches it; a folder's full path."""
         if self.is_local:
             return str(Path(self.url).absolute())
-        at, how = urlsplit(self.s3.endpoint_url or ""), {}
+        at = urlsplit(self.s3.endpoint_url or "")
+        how: dict[str, str] = {}
         if self.s3.endpoint_url:
             how |= {"scheme": at.scheme, "endpoint_override": at.netloc}
         if self.s3.region:
