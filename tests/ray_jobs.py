@@ -62,7 +62,7 @@ def _outside() -> dict[str, str]:
 
 
 def _wait(server: JobServer) -> None:
-    ends = time.monotonic() + 90
+    ends = time.monotonic() + 200
     while server.ray_job("list").returncode:
         if time.monotonic() > ends:
             raise TimeoutError("the head takes no jobs")

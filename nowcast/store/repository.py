@@ -60,7 +60,7 @@ class Location:
         return "://" not in self.url
 
     def arrow_url(self) -> str:
-        """The same place for who reaches it through Arrow's file systems, as Ray Train does; a folder's full path."""
+        """The same place for Arrow's file systems, by which Ray Train reaches it; a folder's full path."""
         if self.is_local:
             return str(Path(self.url).absolute())
         at = urlsplit(self.s3.endpoint_url or "")

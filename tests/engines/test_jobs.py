@@ -73,7 +73,9 @@ def test_nobody_without_the_token_hands_in_a_job(cluster: JobServer) -> None:
 
 def test_a_job_serves_a_region_by_its_actor(cluster: JobServer, folder: Path) -> None:
     words = ("--working-dir", str(folder / "work"), "--submission-id", "follow-live", "--no-wait")
-    begun = cluster.ray_job("submit", *SETTING, *words, "--", "python -m nowcast follow --region live")
+    begun = cluster.ray_job(
+        "submit", *SETTING, *words, "--", *["python", "-m", "nowcast", "follow", "--region", "live"]
+    )
     assert begun.returncode == 0, begun.stderr
     wait_for(lambda: len(issued(folder)) == 4, 120)
     write(SCANS[4], folder / "feed" / f"storm_{SCANS[4].nominal_time:%Y%m%d%H%M}.h5")
@@ -85,7 +87,7 @@ def test_a_job_serves_a_region_by_its_actor(cluster: JobServer, folder: Path) ->
 def test_a_job_retrains_with_two_workers(cluster: JobServer, folder: Path) -> None:
     words = ("--working-dir", str(folder / "work"), "--submission-id", "retrain-here")
     train = "python -m nowcast retrain --region here --continue --steps 2 --workers 2 --cpus 0.5 --device cpu --json"
-    done = cluster.ray_job("submit", *SETTING, *words, "--", train)
+    done = cluster.ray_job("submit", *SETTING, *words, "--", *train.split())
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (said,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"outcome"'))
     assert said["outcome"] in ("promoted", "refused")
