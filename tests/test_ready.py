@@ -1,4 +1,4 @@
-"""What must be changed before regions are followed or served: found by the doctor, refused at start, in the same words."""
+"""What must be changed first: found by the doctor and refused at start, in the same words."""
 
 import json
 import socket
