@@ -55,7 +55,7 @@ class Pages:
         return bare(self.url)
 
     def listed(self, since: datetime, until: datetime) -> list[Entry]:
-        """As `Site` says. The page of a day that has none yet is empty; one that is the same every day must be there."""
+        """As `Site` says. The page of a day that has none yet is empty; one that is always the same must be there."""
         pages = filled(self.url, self.station, since, until)
         found: list[Entry] = []
         for page in pages:

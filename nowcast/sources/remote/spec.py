@@ -1,4 +1,4 @@
-"""A feed elsewhere as a region's YAML names it, and the known feeds of centres. docs/feeds.md says how sure they are."""
+"""A feed elsewhere as a region's YAML names it, and the known feeds of centres; docs/feeds.md says how sure."""
 
 from string import Formatter
 from typing import Any
