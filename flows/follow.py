@@ -67,7 +67,7 @@ async def _server_answers() -> bool:
 async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
-    source = feed or await asyncio.to_thread(feed_of, region, settings)
+    source: Feed = await asyncio.to_thread(feed_of, region, settings) if feed is None else feed
     await asyncio.to_thread(require_allowed, source)
     inflow = Inflow(source)
     with holding(region, settings):

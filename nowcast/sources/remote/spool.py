@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from nowcast.core.crashpoints import reached
 from nowcast.sources.feeds import in_time_order, time_in_name
 
 PLAIN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9@._+=,-]{0,199}$")
@@ -52,6 +53,7 @@ class Spool:
                     raise OSError(f"{name}: {count} bytes came, {size} were told")
                 file.flush()
                 os.fsync(file.fileno())
+            reached("feed.put.before")
             part.replace(self.folder / name)
         finally:
             part.unlink(missing_ok=True)
@@ -85,4 +87,5 @@ class Spool:
         """Keep `seen` for the process after this one."""
         part = self.folder / f"{SEEN}.part"
         part.write_text(json.dumps(seen))
+        reached("feed.remember.before")
         part.replace(self.folder / SEEN)
