@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check validate slow peer bench clean node histories faults crash fuzz
+.PHONY: help install demo test check validate session slow peer bench clean node histories faults crash fuzz
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -49,6 +49,10 @@ check: install validate
 # Container, compose, Ray and Kubernetes files against the schemas of those who read them.
 validate: install
 	$(VENV)/bin/python infra/validate.py
+
+# Half an hour with Prefect's server, a worker, Ray and Prometheus, in which worker and actor are killed; reports/session.json.
+session: install
+	$(VENV)/bin/python infra/session --pictures reports/session
 
 peer: install
 	$(VENV)/bin/pip install -c requirements.lock -r requirements-peer.txt
