@@ -46,9 +46,10 @@ def main() -> int:
     asked.add_argument("--minutes", type=float, default=30.0)
     asked.add_argument("--report", type=Path, default=Path("reports/session.json"))
     asked.add_argument("--pictures", type=Path, help="folder for screenshots")
+    asked.add_argument("--database", help="postgresql+asyncpg://... for Prefect's server; SQLite when absent")
     asked.add_argument("--keep", action="store_true", help="leave the folder of logs and stores")
     words = asked.parse_args()
-    station = prepare(Path(tempfile.mkdtemp(prefix="nowcast-session-")), SPEED)
+    station = prepare(Path(tempfile.mkdtemp(prefix="nowcast-session-")), SPEED, words.database)
     os.environ.update(station.environment)
     calm_engines()
     print(f"in {station.folder}", flush=True)
@@ -80,7 +81,8 @@ def held(station: Station, minutes: float) -> dict[str, Any]:
         time.sleep(0.5)
     watcher.over.set()
     found = judged(put, kills, watcher, STEP_S)
-    return {"minutes": minutes, "cpus": os.cpu_count(), **found, **asyncio.run(at_server())}
+    at = {"minutes": minutes, "cpus": os.cpu_count(), "database": "PostgreSQL" if station.database else "SQLite"}
+    return {**at, **found, **asyncio.run(at_server())}
 
 
 def play(station: Station, count: int) -> tuple[dict[str, float], dict[str, float]]:

@@ -33,6 +33,7 @@ class Station:
     ray: int
     api: int
     prometheus: int
+    database: str | None = None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -53,6 +54,7 @@ class Station:
             "PREFECT_UI_API_URL": url,
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            **({"PREFECT_API_DATABASE_CONNECTION_URL": self.database} if self.database else {}),
         }
 
     def start(self, name: str, *words: str) -> None:
@@ -94,7 +96,7 @@ class Station:
                 continue
 
 
-def prepare(folder: Path, speed: int) -> Station:
+def prepare(folder: Path, speed: int, database: str | None = None) -> Station:
     """The region's YAML, an empty feed, what Prometheus reads, and free ports."""
     for name in ("feed", "regions"):
         (folder / name).mkdir(parents=True)
@@ -104,7 +106,7 @@ def prepare(folder: Path, speed: int) -> Station:
     scrape = {"job_name": "nowcast", "static_configs": [{"targets": [f"127.0.0.1:{api}"]}]}
     often = {"scrape_interval": "5s", "evaluation_interval": "5s"}
     _write(folder / "prometheus.yml", {"global": often, "rule_files": [str(RULES)], "scrape_configs": [scrape]})
-    return Station(folder, speed, prefect, ray, api, prometheus)
+    return Station(folder, speed, prefect, ray, api, prometheus, database)
 
 
 def open_up(station: Station) -> None:
