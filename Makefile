@@ -31,7 +31,7 @@ demo: install
 	$(VENV)/bin/nowcast demo
 
 test: install check node
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not gpu"
 
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow

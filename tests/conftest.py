@@ -1,11 +1,12 @@
 """What holds for every test."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 torch.set_num_threads(1)
 """Fields as small as the tests' are slower with more, above all when other work runs beside."""
@@ -22,12 +23,17 @@ ENGINES = (
 """Tests that start Ray or Prefect take turns: two starts at once on a small machine wait too long for each other."""
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):
     """A file's tests stay together on one worker, and so do all tests of engines."""
-    here = Path(__file__).parent
-    for item in items:
-        name = item.path.relative_to(here).as_posix()
-        item.add_marker(pytest.mark.xdist_group("engines" if name.startswith(ENGINES) else name))
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.split("::")[0].removeprefix("tests/")
+        return "engines" if name.startswith(ENGINES) else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What `pytest -n 2` asks for."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -249,13 +249,19 @@ def test_no_more_files_are_decoded_ahead_than_the_workers_may(tmp_path: Path, sc
         assert list(found) == list(range(1, len(scans)))
 
 
+def listening() -> set[tuple[str, int]]:
+    """Addresses and ports that this process and those it started listen on."""
+    here = psutil.Process()
+    found = [one for process in (here, *here.children(recursive=True)) for one in process.net_connections()]
+    return {(one.laddr.ip, one.laddr.port) for one in found if one.status == psutil.CONN_LISTEN}
+
+
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_no_other_machine_can_reach_the_workers(scheduler: str) -> None:
+    before = listening()
     with engine(scheduler, 1):
-        here = psutil.Process()
-        open_here = [one for process in (here, *here.children(recursive=True)) for one in process.net_connections()]
-        listening = {one.laddr.ip for one in open_here if one.status == psutil.CONN_LISTEN}
-    assert listening <= {"127.0.0.1", "::1"}
+        opened = listening() - before
+    assert {address for address, _ in opened} <= {"127.0.0.1", "::1"}
 
 
 def test_a_folder_of_bad_files_lays_out_no_archive(tmp_path: Path, threads: Engine) -> None:
