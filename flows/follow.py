@@ -10,6 +10,7 @@ import structlog
 from icechunk import IcechunkError
 from prefect import flow
 from prefect.client.orchestration import get_client
+from structlog.contextvars import bound_contextvars
 
 from flows.guard import refuse_exposed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
@@ -64,8 +65,9 @@ async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
     inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
-    async with sending_alerts(region, settings):
-        return await _cycles(region, settings, inflow, progress, steps)
+    with bound_contextvars(region=region.name):
+        async with sending_alerts(region, settings):
+            return await _cycles(region, settings, inflow, progress, steps)
 
 
 async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: Progress | None, steps: Steps) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice
@@ -244,6 +244,11 @@ def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
     return _scan_ids(archive.group, first, last)
+
+
+def received(archive: Archive, slot: int) -> datetime:
+    """When the scan of a slot that holds one was ingested."""
+    return datetime.fromtimestamp(int(_rows(archive.group, "received_time")[slot]), UTC)
 
 
 def file_ids(archive: Archive) -> set[bytes]:
