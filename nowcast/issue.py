@@ -37,12 +37,12 @@ from nowcast.roster import (
 )
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
-from nowcast.store.archive import Archive, newest_observed, read_frames, read_slots, received, scan_ids
+from nowcast.store.archive import Archive, read_frames, received, scan_ids
+from nowcast.store.due import due
 from nowcast.store.forecasts import (
     NO_RUNG,
     Forecasts,
     Record,
-    newest_done,
     newest_record,
     publish,
     record_at,
@@ -90,18 +90,6 @@ def issue_without_actor(
     """Issue what is due by the rungs that need no model, in this process; `reason` says why no model can be asked."""
     roster = Roster(settings.models(region.name), region.model, device(settings.device))
     return issue_due(desk_of(region, settings, roster, reason), now, newest=newest)
-
-
-def due(archive: Archive, forecasts: Forecasts) -> list[int]:
-    """Observed slots after the newest one that a nowcast was issued from or withheld, ascending.
-
-    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. The newest scan
-    of all is due again if its nowcast was withheld.
-    """
-    if (newest := newest_observed(archive)) is None:
-        return []
-    done = newest_done(forecasts, newest)
-    return [int(slot) for slot in read_slots(archive, 0 if done is None else done + 1).observed]
 
 
 def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool = False) -> list[Nowcast]:

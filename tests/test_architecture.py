@@ -62,6 +62,7 @@ RANKS = {
     "nowcast.pictures": 4.5,
     "nowcast.plots": 4.5,
     "nowcast.doctor": 4.5,
+    "nowcast.monitor": 4.5,
     "nowcast.serving": 5,
     "nowcast.training.distributed": 5,
     "nowcast.cli": 6,

@@ -251,6 +251,13 @@ def received(archive: Archive, slot: int) -> datetime:
     return datetime.fromtimestamp(int(_rows(archive.group, "received_time")[slot]), UTC)
 
 
+def received_times(archive: Archive, first: int = 0) -> dict[int, datetime]:
+    """When each of the scans in the slots from `first` on was ingested, ascending."""
+    observed = np.flatnonzero(np.asarray(_rows(archive.group, "status")[first:]) == STATUS_OBSERVED)
+    seconds = np.asarray(_rows(archive.group, "received_time")[first:])
+    return {first + int(slot): datetime.fromtimestamp(int(seconds[slot]), UTC) for slot in observed}
+
+
 def file_ids(archive: Archive) -> set[bytes]:
     """The sha256 of every file that has a scan in the archive: all of it is looked through."""
     stored = np.asarray(_rows(archive.group, "file_id")[:])
