@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: help install demo test check slow peer bench clean node histories faults crash fuzz
+.PHONY: help install demo test check validate slow peer bench clean node histories faults crash fuzz
 help:
 	@echo "make demo   install, then replay a radar event through the whole system"
 	@echo "make test   install, then run the tests"
@@ -31,7 +31,7 @@ demo: install
 	$(VENV)/bin/nowcast demo
 
 test: install check node
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not gpu"
 
 slow: install
 	$(VENV)/bin/python -m pytest -q -m slow
@@ -40,11 +40,15 @@ slow: install
 histories: install
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(VENV)/bin/python tests/stateful/run.py
 
-check: install
+check: install validate
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy nowcast flows
 	$(VENV)/bin/python infra/supply_chain.py requirements.lock reports/sbom.json
+
+# Container, compose, Ray and Kubernetes files against the schemas of those who read them.
+validate: install
+	$(VENV)/bin/python infra/validate.py
 
 peer: install
 	$(VENV)/bin/pip install -c requirements.lock -r requirements-peer.txt

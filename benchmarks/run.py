@@ -5,6 +5,7 @@ that had none on this machine, as those of a GPU, stay as they are; each row tel
 """
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ SCRIPTS = {
     "latency": "From a scan's arrival to its nowcast",
     "age": "Scan 10,000 against scan 100",
     "scale": "Many regions",
+    "nodes": "Ray nodes",
     "large": "A large grid",
     "tiles": "Map tiles",
     "serving": "Points and tiles under load",
@@ -57,8 +59,13 @@ def measured(name: str) -> list[dict[str, Any]] | None:
         kept = Path(folder) / "rows.json"
         code = f"import {name}, measure, pathlib, sys; rows = list({name}.rows()); measure.show(rows); "
         code += "measure.keep(rows, pathlib.Path(sys.argv[1]))"
-        done = subprocess.run([sys.executable, "-c", code, str(kept)], cwd=HERE, check=False)
+        done = subprocess.run([sys.executable, "-c", code, str(kept)], cwd=HERE, env=_reaching(HERE), check=False)
         return json.loads(kept.read_text()) if done.returncode == 0 else None
+
+
+def _reaching(folder: Path) -> dict[str, str]:
+    """The environment, in which processes that a script starts, as Ray's workers are, import from a folder too."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))}
 
 
 def joined(held: list[dict[str, Any]], name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

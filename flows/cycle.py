@@ -7,36 +7,43 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
+from flows.events import INGEST, tell_committed
+from flows.showing import show_nowcast
+from flows.signing import signed
 from flows.steps import ingest_file, issue_nowcasts, score_nowcasts, send_alerts
+from nowcast.feeding import gathered
 from nowcast.ingest import Ingested
 from nowcast.replay import verification
 from nowcast.settings import Settings
-from nowcast.sources.feeds import files_in
 
 DAYS_BACK = 30
 """The longest window that operators look at."""
 
 
-@flow(name="ingest")
+@flow(name="ingest", on_running=[signed])
 async def ingest_folder(region: str, folder: Path | None = None) -> list[Ingested]:
-    """Every file of the region's folder, or another; known files change nothing."""
+    """Every file of the region's feed, or of a folder; known files change nothing. New scans are an event."""
     settings = Settings()
     known = settings.region(region)
-    source = folder or settings.feed(known)
-    return [await ingest_file(known, settings, path) for path in files_in(source, known.pattern)]
+    paths = await asyncio.to_thread(gathered, known, settings, folder)
+    taken = [await ingest_file(known, settings, path) for path in paths]
+    tell_committed(known, taken, INGEST)
+    return taken
 
 
-@flow(name="issue")
+@flow(name="issue", on_running=[signed])
 async def issue(region: str) -> list[str]:
     """Initial times of the nowcasts that were due; alerts that wait are sent, whether any was or not."""
     settings = Settings()
     known = settings.region(region)
     issued = await issue_nowcasts(known, settings)
     await send_alerts(known, settings)
+    if issued:
+        await show_nowcast(known, settings)
     return issued
 
 
-@flow(name="verify")
+@flow(name="verify", on_running=[signed])
 async def verify(region: str) -> dict[str, Any]:
     """Scores of every issued nowcast beside the baselines, kept as an artifact of the run.
 

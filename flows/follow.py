@@ -12,13 +12,17 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from structlog.contextvars import bound_contextvars
 
-from flows.guard import refuse_exposed
+from flows.events import FOLLOW
+from flows.guard import refuse_exposed, refuse_unready
+from flows.signing import signed
 from flows.steps import RECORDED, STORE_FAILS, UNRECORDED, Steps, sending_alerts
+from nowcast.claims import holding
+from nowcast.feeding import feed_of, require_allowed
 from nowcast.ingest import Ingested, Outcome
 from nowcast.ladder import FAILURES
 from nowcast.replay import Progress, new_times, tell
 from nowcast.settings import Region, Settings
-from nowcast.sources.feeds import Directory, Feed
+from nowcast.sources.feeds import Feed
 from nowcast.sources.inflow import Inflow, is_backlog
 
 log = structlog.get_logger()
@@ -29,7 +33,7 @@ async def follow(region: Region, settings: Settings, feed: Feed | None = None, p
     """Follow a feed until it is exhausted, which a folder never is; the number of nowcasts issued.
 
     Alerts are sent beside, so that no nowcast waits for a receiver. Raises Exposed when other machines may
-    reach Ray or Prefect without a token.
+    reach Ray or Prefect without a token, and Rival when another process follows the region.
     """
     refuse_exposed(settings)
     return await _follow(region, settings, feed, progress, RECORDED)
@@ -64,8 +68,10 @@ async def _server_answers() -> bool:
 async def _follow(
     region: Region, settings: Settings, feed: Feed | None, progress: Progress | None, steps: Steps
 ) -> int:
-    inflow = Inflow(feed or Directory(settings.feed(region), region.pattern))
-    with bound_contextvars(region=region.name):
+    source: Feed = await asyncio.to_thread(feed_of, region, settings) if feed is None else feed
+    await asyncio.to_thread(require_allowed, source)
+    inflow = Inflow(source)
+    with bound_contextvars(region=region.name), holding(region, settings):
         async with sending_alerts(region, settings):
             return await _cycles(region, settings, inflow, progress, steps)
 
@@ -75,8 +81,9 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
     count = len(issued or [])
     await _score(region, settings, steps, ())
     while not inflow.exhausted:
-        paths = inflow.poll()
+        paths = await asyncio.to_thread(inflow.poll)
         taken = [one for path in paths if (one := await _ingest(region, settings, steps, inflow, path)) is not None]
+        steps.tell(region, taken, FOLLOW)
         is_due = issued is None or any(one.outcome is Outcome.STORED for one in taken)
         issued = await _issue(region, settings, steps, is_backlog(paths)) if is_due else []
         count += len(issued or [])
@@ -84,6 +91,8 @@ async def _cycles(region: Region, settings: Settings, inflow: Inflow, progress: 
             tell(progress, taken, issued or [])
         if times := new_times(taken):
             await _score(region, settings, steps, times)
+        if issued:
+            await steps.show(region, settings)
         if not paths:
             await asyncio.sleep(region.poll_s)
     return count
@@ -116,8 +125,9 @@ async def _score(region: Region, settings: Settings, steps: Steps, times: Collec
         log.error("scoring failed", region=region.name, reason=str(error))
 
 
-@flow(name="follow-region")
+@flow(name="follow-region", on_running=[signed])
 async def follow_region(region: str) -> int:
-    """`follow` for a deployment: the region and its folder are read from its YAML."""
+    """`follow` for a deployment: the region and its feed are read from its YAML."""
     settings = Settings()
+    refuse_unready(settings, [region], engines=False)
     return await follow.fn(settings.region(region), settings)

@@ -1,12 +1,15 @@
 """The daily flow that learns from the archive: a challenger is trained, judged, and promoted or refused."""
 
 import asyncio
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
+from flows.showing import showing_progress
+from flows.signing import signed
 from nowcast.desk import device
 from nowcast.retrain import Retrained, Retraining
 from nowcast.retrain import retrain as run_retraining
@@ -14,14 +17,21 @@ from nowcast.settings import Settings
 from nowcast.training.loop import TrainConfig
 
 
-@flow(name="retrain")
+@flow(name="retrain", on_running=[signed])
 async def retrain(region: str, minutes: float = 45.0, steps: int | None = None, go_on: bool = False) -> dict[str, Any]:
-    """Outcome, model id and reasons; the table of figures is kept as an artifact of the run."""
+    """Outcome, model id and reasons; the table of figures and how far training has come are artifacts of the run."""
     settings = Settings()
     how = Retraining(TrainConfig(minutes=minutes, steps=steps, device=device(settings.device)), go_on=go_on)
-    made = await asyncio.to_thread(
-        run_retraining, settings.region(region), settings, how, lambda *_: None, datetime.now(UTC)
-    )
+    trained = deque([0.0], maxlen=1)
+    async with showing_progress(f"training-{region}", lambda: trained[-1], f"a challenger for {region}"):
+        made = await asyncio.to_thread(
+            run_retraining,
+            settings.region(region),
+            settings,
+            how,
+            lambda progress: trained.append(progress.used),
+            datetime.now(UTC),
+        )
     await acreate_markdown_artifact(table(made), key=f"retrain-{region}")
     return {"outcome": made.outcome.value, "model": made.model_id, "reasons": list(made.verdict.reasons)}
 

@@ -1,7 +1,7 @@
 """The tasks that flows are made of. A scan is a task; every task may be repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from icechunk import IcechunkError
 from prefect import Task, task
 
+from flows.events import tell_committed
+from flows.showing import show_nowcast
 from nowcast import replay
 from nowcast.core.timeline import isoformat
 from nowcast.ingest import Ingested, ingest, intake
@@ -79,11 +81,21 @@ async def score_nowcasts(
 
 
 class Steps(NamedTuple):
-    """What a cycle is made of."""
+    """What a cycle is made of: its tasks, and what Prefect's server is told and shown beside."""
 
     ingest: Callable[..., Awaitable[Ingested]]
     issue: Callable[..., Awaitable[list[str]]]
     score: Callable[..., Awaitable[list[datetime]]]
+    tell: Callable[[Region, Sequence[Ingested], str], None]
+    show: Callable[[Region, Settings], Awaitable[None]]
+
+
+def tell_nobody(region: Region, taken: Sequence[Ingested], by: str) -> None:
+    """There is no server."""
+
+
+async def show_nothing(region: Region, settings: Settings) -> None:
+    """There is no server."""
 
 
 def unrecorded(step: Task[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -102,6 +114,8 @@ def unrecorded(step: Task[..., Any]) -> Callable[..., Awaitable[Any]]:
     return run
 
 
-RECORDED = Steps(ingest_file, issue_nowcasts, score_nowcasts)
-UNRECORDED = Steps(unrecorded(ingest_file), unrecorded(issue_nowcasts), unrecorded(score_nowcasts))
+RECORDED = Steps(ingest_file, issue_nowcasts, score_nowcasts, tell_committed, show_nowcast)
+UNRECORDED = Steps(
+    unrecorded(ingest_file), unrecorded(issue_nowcasts), unrecorded(score_nowcasts), tell_nobody, show_nothing
+)
 """The same with and without Prefect's server."""

@@ -14,6 +14,7 @@ from nowcast.cli_alerts import alerts, catchments, receiver
 from nowcast.cli_backfill import backfill
 from nowcast.cli_bench import bench
 from nowcast.cli_calibrate import calibrate
+from nowcast.cli_deploy import deploy, worker
 from nowcast.cli_ensembles import evaluate_ensembles
 from nowcast.cli_evaluate import evaluate
 from nowcast.cli_export import export
@@ -41,6 +42,8 @@ app.command()(catchments)
 app.command()(alerts)
 app.command()(receiver)
 app.command()(serve)
+app.command()(deploy)
+app.command()(worker)
 app.command()(skill)
 app.command()(members)
 app.command()(export)
@@ -107,19 +110,23 @@ def issue(region: RegionName, store: Store = None, as_json: Json = False) -> Non
     show([row | {"rung": n.rung, "reason": n.reason} for row, n in zip(rows, made, strict=True)], as_json)
 
 
+Anyway = Annotated[bool, typer.Option("--anyway", help="Even if Prefect's server or Ray does not answer now.")]
+
+
 @app.command()
-def follow(region: RegionName, store: Store = None) -> None:
+def follow(region: RegionName, store: Store = None, anyway: Anyway = False) -> None:
     """Follow the region's feed through Prefect and Ray until interrupted."""
     import asyncio
 
     from flows.follow import follow_anyway
-    from flows.guard import refuse_exposed
-    from nowcast.sources.feeds import Directory
+    from flows.guard import refuse_unready
+    from nowcast.feeding import feed_of, require_allowed
 
     with usage():
         known, settings = settings_for(region, store)
-        refuse_exposed(settings)
-        feed = Directory(settings.feed(known), known.pattern)
+        refuse_unready(settings, [region], engines=not anyway)
+        feed = feed_of(known, settings)
+        require_allowed(feed)
         asyncio.run(follow_anyway(known, settings, feed, _report))
 
 
@@ -133,13 +140,18 @@ def run(
     if not local:
         follow(region, store)
         return
+    from nowcast import ready
+    from nowcast.claims import holding
+    from nowcast.feeding import feed_of, require_allowed
     from nowcast.replay import follow_locally
-    from nowcast.sources.feeds import Directory
 
     with usage():
         known, settings = settings_for(region, store)
-        feed = Directory(settings.feed(known), known.pattern)
-        follow_locally(known, settings, feed, _report, lambda: time.sleep(known.poll_s))
+        ready.refuse([ready.store(settings), *ready.region_faults(settings, region)])
+        feed = feed_of(known, settings)
+        require_allowed(feed)
+        with holding(known, settings):
+            follow_locally(known, settings, feed, _report, lambda: time.sleep(known.poll_s))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nowcast.cli_options import Json, RegionName, Store, bar, settings_for, show, usage
+from nowcast.cli_train import training
 from nowcast.core.types import Sampling
 from nowcast.registry import Pointer
 from nowcast.store.repository import Location
@@ -29,6 +30,11 @@ def retrain(
     judge_days: Annotated[float, typer.Option(help="Newest days to judge on, at most a quarter of the scans.")] = 2.0,
     go_on: Annotated[bool, typer.Option("--continue", help="Start from the champion's weights.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes, through Ray Train; one without Ray by default.")
+    ] = None,
+    cpus: Annotated[float, typer.Option(help="CPUs that Ray reserves for each worker.")] = 1.0,
+    storage: Annotated[str | None, typer.Option(help="Folder or URL for the workers' state; in the store.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a challenger on the region's archive and promote it if it is better on scans that it has not seen.
@@ -42,9 +48,10 @@ def retrain(
     with usage():
         known, settings = settings_for(region, store)
         train = TrainConfig(minutes=minutes, steps=steps, device=chosen(device))
-        how = use_case.Retraining(train, timedelta(days=judge_days), go_on)
-        with bar(None, "retrain") as step:
-            made = use_case.retrain(known, settings, how, lambda *_: step(""), datetime.now(UTC))
+        how, now = use_case.Retraining(train, timedelta(days=judge_days), go_on), datetime.now(UTC)
+        keep = storage or settings.location(region).child("training").arrow_url()
+        with bar(None, "retrain") as step, training(settings, workers, cpus, keep) as learn:
+            made = use_case.retrain(known, settings, how, lambda *_: step(""), now, learn)
     row = {"outcome": made.outcome.value, "model": made.model_id, "reasons": list(made.verdict.reasons)}
     if as_json:
         typer.echo(json.dumps(row | {"figures": made.verdict.figures}))

@@ -30,6 +30,7 @@ def serve(
     """
     import uvicorn
 
+    from nowcast import ready
     from nowcast.serving.api.app import create_app
     from nowcast.serving.api.bounded import OPTIONS
     from nowcast.serving.api.stores import Stores
@@ -38,8 +39,8 @@ def serve(
         settings = Settings() if store is None else Settings(store=store)
         exposure.refuse(exposure.api(settings, host, is_open))
         names = tuple(region or known_regions(settings))
-        for name in names:
-            settings.region(name)
+        faults = (one for name in names for one in ready.region_faults(settings, name, is_fed=False))
+        ready.refuse([ready.store(settings), *faults])
         offset = parse_time(now) - datetime.now(UTC) if now else timedelta(0)
         token = settings.api_token.get_secret_value() if settings.api_token else None
         app = create_app(Stores(settings, names, lambda: datetime.now(UTC) + offset), token)

@@ -58,7 +58,7 @@ def train(
         how = {"minutes": minutes, "steps": steps, "device": device, "loss": loss, "batch": batch}
         how |= {"trust": trust, "learning_rate": learning_rate}
         config = _config(size, init, first_windows, **how)
-        with _shown(logs) as report, _job(settings, workers, cpus, storage) as job:
+        with _shown(logs) as report, training(settings, workers, cpus, storage) as job:
             made = job(archives, config, days, "convlstm", out, report)
         if logs is not None:
             write_scores(logs, made.training.scores)
@@ -95,7 +95,7 @@ def _shown(logs: Path | None) -> Iterator["Report"]:
 
 
 @contextmanager
-def _job(
+def training(
     settings: Settings, workers: int | None, cpus: float, storage: str | None
 ) -> Iterator[Callable[..., "Checkpoint"]]:
     """`train_on`, or with a number of workers the same on Ray, connected as long as needed."""

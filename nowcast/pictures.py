@@ -1,10 +1,12 @@
-"""The demo's picture and animation of the nowcast that most leads have come true of."""
+"""The demo's picture and animation of the nowcast that most leads have come true of; a small one of the newest."""
 
+import io
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from nowcast.drawing.animation import animation as animate
 from nowcast.drawing.frames import frames_figure
@@ -19,6 +21,9 @@ COLUMNS = 4
 PAST = 60
 """Minutes of observations before the forecast in the animation."""
 
+GLANCES, DPI, COLOURS = 3, 72, 64
+"""Maps in a glance, its dots per inch, and colours: some tens of kilobytes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shown:
@@ -31,6 +36,28 @@ class Shown:
     leads: tuple[int, ...]
     centre: tuple[float, float]
     newest: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """A small picture of a region's newest nowcast, where it starts, and what it stands on."""
+
+    png: bytes
+    init_time: datetime
+    model: str
+    rung: str
+    reason: str
+
+
+def glance(location: Location, region: str) -> Glance:
+    """The newest scan and a few leads of the newest nowcast; StoreNotFound or NoForecast when there is none."""
+    of = subject(location, region)
+    places = sorted({len(of.leads) * k // (GLANCES - 1) for k in range(1, GLANCES)} - {0})
+    figure = frames_figure(of, layer(of, "rain"), (0, *(of.leads[k - 1] for k in places)), with_observed=False)
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=DPI)
+    Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+    return Glance(small.getvalue(), of.init_time, of.source.model, of.source.rung, of.source.reason)
 
 
 def picture(location: Location, region: str, path: Path, credit: str) -> Shown:

@@ -1,7 +1,7 @@
 """Fourth use case: learn from the accumulated archive, and promote what comes out only if it is better."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +32,10 @@ log = structlog.get_logger()
 
 LARGEST_SHARE = 0.25
 """Of the archive's scans that are judged on at most, however short the archive is."""
+
+
+Learn = Callable[..., Checkpoint]
+"""`train_on`, or what takes the same arguments and gives the same: training in several processes."""
 
 
 class Outcome(StrEnum):
@@ -70,13 +74,15 @@ class Window:
     before: datetime
 
 
-def retrain(region: Region, settings: Settings, how: Retraining, report: Report, now: datetime) -> Retrained:
+def retrain(
+    region: Region, settings: Settings, how: Retraining, report: Report, now: datetime, learn: Learn = train_on
+) -> Retrained:
     """Train a challenger, judge it beside the region's champion and the baselines on scans that it has not seen, and
     promote it if the gate says so; the challenger, the verdict and the reasons are kept in the registry either way.
 
     An archive that is not sound, or holds too little, refuses the challenger before it is trained; a loss that is not
-    finite refuses it too. Raises StoreNotFound when the region has no archive, Overtaken when another champion was
-    promoted meanwhile.
+    finite refuses it too. `learn` trains, as `train_on` does. Raises StoreNotFound when the region has no archive,
+    Overtaken when another champion was promoted meanwhile.
     """
     archive, where = open_archive(settings.location(region.name).child("archive")), settings.models(region.name)
     held, shortest = registry.pointer(where), how.train.windows.shortest
@@ -85,10 +91,10 @@ def retrain(region: Region, settings: Settings, how: Retraining, report: Report,
         return _refused(where, None, refusal(*faults), now)
     present = serving(where, held, archive)
     with tempfile.TemporaryDirectory(prefix="nowcast-") as folder:
-        path = Path(folder) / "challenger.safetensors"
+        path = Path(folder) / f"challenger-{now:%Y%m%dT%H%M%SZ}.safetensors"
         config = _started_from(present, how.train, Path(folder)) if how.go_on else how.train
         try:
-            made = train_on([archive], config, [], "convlstm", path, report, before=window.before)
+            made = learn([archive], config, [], "convlstm", path, report, before=window.before)
         except FloatingPointError as error:
             return _refused(where, None, refusal(str(error)), now)
         verdict = judge(list(_assessments(region, archive, window, made, present, config.device)), how.rules)

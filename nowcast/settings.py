@@ -2,14 +2,26 @@
 
 import os
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nowcast.alerts.rules import AlertRule
+from nowcast.sources.remote.spec import FEEDS, RemoteSpec
 from nowcast.store.repository import S3, Location
 
 LIBRARY_ENVIRONMENT = {
@@ -28,6 +40,7 @@ does not end when its Ray has lost its head."""
 
 SECRET_VARIABLES = (
     "NOWCAST_API_TOKEN",
+    "NOWCAST_OPERATORS_WEBHOOK",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "RAY_AUTH_TOKEN",
@@ -70,11 +83,30 @@ def _days(value: object) -> object:
 
 
 def _without_secrets(error: ValidationError) -> str:
-    """What is wrong, where; values below `alerts` are left out, for they may hold secrets."""
-    if not any("alerts" in one["loc"] for one in error.errors(include_input=False)):
+    """What is wrong, where; values below `alerts` and `feed` are left out, for they may hold secrets."""
+    if not any({"alerts", "feed"} & set(one["loc"]) for one in error.errors(include_input=False)):
         return str(error)
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+
+
+def _meant(error: ValidationError) -> str:
+    """What to change where a key is unknown: the one that looks like it, or all there are."""
+    unknown = [str(one["loc"][-1]) for one in error.errors(include_input=False) if one["type"] == "extra_forbidden"]
+    known = sorted(Region.model_fields)
+    near = {key: get_close_matches(key, known, 1) for key in unknown}
+    told = [f"{key} is no key" + (f", {found[0]} is" if found else "") for key, found in near.items()]
+    return f"\n{'; '.join(told)}: remove or correct it; there are {', '.join(known)}" if told else ""
+
+
+def _kind_of_feed(value: object) -> str:
+    elsewhere = isinstance(value, dict | RemoteSpec) or (isinstance(value, str) and "://" in value)
+    return "remote" if elsewhere else "folder"
+
+
+FeedPlace = Annotated[
+    Annotated[Path, Tag("folder")] | Annotated[RemoteSpec, Tag("remote")], Discriminator(_kind_of_feed)
+]
 
 
 class Region(BaseModel):
@@ -85,7 +117,10 @@ class Region(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
-    feed: Path | None = Field(None, description="folder that scans are written to")
+    feed: FeedPlace | None = Field(
+        None,
+        description=f"folder that scans are written to, or a place elsewhere, such as {{from: {next(iter(FEEDS))}}}",
+    )
     pattern: str = Field("*", description="glob of the feed's files")
     cadence: Annotated[timedelta | None, BeforeValidator(_minutes)] = Field(None, description="minutes between scans")
     archive_start: Annotated[datetime | None, BeforeValidator(_utc)] = Field(
@@ -113,6 +148,9 @@ class Region(BaseModel):
     )
     gpus: float = Field(0.0, ge=0, description="share of a GPU for the region's actor")
     cpus: float = Field(0.0, ge=0, description="CPUs that Ray reserves for the region's actor")
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="of Ray's own resources, as nodes name them, for the region's actor: where it may run"
+    )
     deadline_s: float | None = Field(
         None,
         gt=0,
@@ -167,6 +205,7 @@ class Settings(BaseSettings):
     radar_dir: Path = Field(Path("../shared/radar"), description="sample events, for the demo")
     mnist_dir: Path = Field(Path("../shared/mnist"), description="MNIST's IDX files, for nowcast bench moving-mnist")
     quarantine: Path | None = Field(None, description="folder for refused files; beside a local store when absent")
+    spool: Path | None = Field(None, description="folder for files fetched from elsewhere; in a local store if absent")
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
     ray_address: str | None = Field(None, description="Ray cluster to join; one of our own when absent")
@@ -175,6 +214,10 @@ class Settings(BaseSettings):
     decode_cpu_s: int = Field(20, ge=1, description="seconds of CPU time that decoding a file may take")
     decode_memory_mib: int = Field(4096, ge=512, description="address space of the process that decodes")
     decode_output_mib: int = Field(2048, ge=1, description="what a file's scans may decode to")
+    map_url: str | None = Field(None, description="address of the map page, for links on Prefect's page")
+    operators_webhook: SecretStr | None = Field(
+        None, description="address that Prefect posts to when a feed is late or a run fails; it may hold a secret"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
     api_token: SecretStr | None = Field(
@@ -189,7 +232,7 @@ class Settings(BaseSettings):
             fields = yaml.safe_load(path.read_text()) if path.is_file() else {}
             region = Region(**({"name": name} | (fields or {})))
         except ValidationError as error:
-            raise ValueError(f"{path}: {_without_secrets(error)}") from None
+            raise ValueError(f"{path}: {_without_secrets(error)}{_meant(error)}") from None
         except (TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error}") from error
         if region.name != name:
@@ -200,6 +243,8 @@ class Settings(BaseSettings):
         """The folder that a region's scans are written to; ValueError naming its YAML when there is none."""
         if region.feed is None:
             raise ValueError(f"region {region.name} has no feed folder: name one in {self.regions / region.name}.yaml")
+        if isinstance(region.feed, RemoteSpec):
+            raise ValueError(f"region {region.name} has its feed elsewhere: name a folder")
         return region.feed
 
     def region_names(self) -> list[str]:
@@ -226,6 +271,13 @@ class Settings(BaseSettings):
     def models(self, region: str) -> Location:
         """Where the region's model registry lies."""
         return self.location(region).child("models")
+
+    def spool_folder(self, region: str) -> Path:
+        """Where files fetched from elsewhere come to."""
+        if self.spool is not None:
+            return self.spool / region
+        location = self.location(region)
+        return Path(location.url) / "spool" if location.is_local else Path("spool") / region
 
     def quarantine_folder(self, region: str) -> Path:
         """Where the region's refused files go."""

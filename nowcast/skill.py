@@ -130,7 +130,7 @@ def tables(found: Skill, now: datetime) -> dict[str, Any]:
 
 
 def overall(together: Assessment) -> dict[str, float]:
-    """CSI by method, of counts summed over leads, its mean over the thresholds with FEWEST_EVENTS observed event pixels.
+    """CSI by method, of counts summed over leads, its mean over thresholds with FEWEST_EVENTS observed event pixels.
 
     Empty when too little rain or too few scans tell. All methods must be over the same nowcasts and pixels.
     """

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from icechunk import IcechunkError
@@ -15,7 +16,7 @@ from nowcast.alerts.judging import update_alerts
 from nowcast.alerts.rules import EVERY
 from nowcast.catchments.geojson import read_catchments
 from nowcast.catchments.outlooks import CatchmentOutlook, Origin, outlooks
-from nowcast.catchments.polygons import Weights, weigh
+from nowcast.catchments.polygons import Catchment, Weights, weigh
 from nowcast.core.grid import Grid
 from nowcast.core.timeline import parse_time
 from nowcast.core.types import FloatField
@@ -59,11 +60,16 @@ def watch(region: Region, settings: Settings, grid: Grid) -> Watch:
     if path is None:
         return Watch(region, settings, ())
     catchments = read_catchments(path)
+    require_known(region, path, catchments)
+    return Watch(region, settings, tuple(weigh(one, grid) for one in catchments))
+
+
+def require_known(region: Region, path: Path, catchments: Iterable[Catchment]) -> None:
+    """ValueError for a rule of the region whose catchment is not among those of its file."""
     known = {EVERY, *(one.catchment_id for one in catchments)}
     for rule in region.alerts:
         if rule.catchment not in known:
             raise ValueError(f"rule {rule.name} of region {region.name}: {path} has no catchment {rule.catchment}")
-    return Watch(region, settings, tuple(weigh(one, grid) for one in catchments))
 
 
 def after_nowcast(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -19,7 +20,8 @@ class Head:
     address: str
 
     def ask(self, what: str) -> str:
-        """`add` a worker node, or `remove` the one that was added last, and wait until it is done."""
+        """`add` a worker node, `add KIND` one with a resource of that name, `remove` the one that was added last, or
+        `lose ID` of a node, and wait until it is done; after `add` the id of the node."""
         assert self.server.stdin is not None
         assert self.server.stdout is not None
         self.server.stdin.write(f"{what}\n")
@@ -69,14 +71,21 @@ def _serve(port: int, cpus: int) -> None:
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": cpus, "gcs_server_port": port, "include_dashboard": False}
     )
-    added = []
+    added: dict[str, Any] = {}
     _say(cluster.address)
     for line in sys.stdin:
-        if line.strip() == "add":
-            added.append(cluster.add_node(num_cpus=2))
-        else:
-            cluster.remove_node(added.pop(), allow_graceful=False)
-        _say(line.strip())
+        match line.split():
+            case ["add", *kinds]:
+                node = cluster.add_node(num_cpus=2, resources=dict.fromkeys(kinds, 1))
+                added[node.node_id] = node
+                _say(node.node_id)
+            case ["lose", node_id]:
+                cluster.remove_node(added.pop(node_id), allow_graceful=False)
+                _say(node_id)
+            case _:
+                node_id, node = added.popitem()
+                cluster.remove_node(node, allow_graceful=False)
+                _say(node_id)
 
 
 def _say(answer: str) -> None:

@@ -46,6 +46,8 @@ POINTS = (
     "registry.pointer.edited",
     "registry.pointer.changed",
     "registry.event.written",
+    "feed.put.before",
+    "feed.remember.before",
     "ingest.begun",
     "ingest.decoded",
     "ingest.placed",

@@ -29,7 +29,7 @@ from nowcast.settings import Settings
 from nowcast.store.forecasts import NO_RUNG
 
 log = structlog.get_logger()
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 PATIENCE_S = 5.0
 """A region whose stores answer later than this counts as not up; Prometheus waits ten seconds for all."""

@@ -50,8 +50,8 @@ class Nowcasts(NamedTuple):
 
 @dataclass(eq=False)
 class Sight:
-    """What is kept of a region between two looks. `clock` tells the time, `told` holds the failures in the log; `made` is
-    None until the nowcasts were read."""
+    """What is kept of a region between two looks. `clock` tells the time, `told` holds the failures in the log; `made`
+    is None until the nowcasts were read."""
 
     region: Region
     settings: Settings

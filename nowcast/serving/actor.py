@@ -74,6 +74,7 @@ def region_actor(region: Region, settings: Settings) -> ActorHandle[RegionActor]
         max_task_retries=-1,
         num_gpus=region.gpus,
         num_cpus=region.cpus,
+        resources=region.resources or None,
     ).remote(settings)
     return handle
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import icechunk
@@ -57,6 +58,18 @@ class Location:
     @property
     def is_local(self) -> bool:
         return "://" not in self.url
+
+    def arrow_url(self) -> str:
+        """The same place for Arrow's file systems, by which Ray Train reaches it; a folder's full path."""
+        if self.is_local:
+            return str(Path(self.url).absolute())
+        at = urlsplit(self.s3.endpoint_url or "")
+        how: dict[str, str] = {}
+        if self.s3.endpoint_url:
+            how |= {"scheme": at.scheme, "endpoint_override": at.netloc}
+        if self.s3.region:
+            how |= {"region": self.s3.region}
+        return f"{self.url}?{urlencode(how)}" if how else self.url
 
     def storage(self) -> icechunk.Storage:
         """Icechunk storage; ValueError for a URL scheme that is not supported."""

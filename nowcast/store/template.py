@@ -13,6 +13,9 @@ from zarr.core.metadata import ArrayV3Metadata
 from nowcast.core.grid import Grid
 from nowcast.core.types import Quantity
 
+LAYOUT = 1
+"""Rises when an earlier version would read the store wrongly. Arrays that are only added leave it as it is."""
+
 DIGEST = 32
 MOST_INPUTS = 16
 """Scan ids kept with a nowcast."""
@@ -177,6 +180,7 @@ def group_attributes(grid: Grid, title: str, history: Mapping[str, Any]) -> dict
         "spatial:transform": list(grid.affine),
         "spatial:bbox": list(grid.bounds),
         "spatial:registration": "pixel",
+        "nowcast:layout": LAYOUT,
         "nowcast:grid": grid.to_json(),
         "nowcast:grid_fingerprint": grid.fingerprint,
         **history,
@@ -184,7 +188,11 @@ def group_attributes(grid: Grid, title: str, history: Mapping[str, Any]) -> dict
 
 
 def check_grid(group: zarr.Group) -> Grid:
-    """The store's grid; ValueError when its attributes and its coordinates disagree."""
+    """The store's grid; ValueError when its attributes and its coordinates disagree, or a later version laid it out."""
+    if (layout := int(group.attrs.get("nowcast:layout", 1))) > LAYOUT:  # type: ignore[arg-type]
+        raise ValueError(
+            f"{group.store_path} has layout {layout}, this version of nowcast reads up to {LAYOUT}: install a newer one"
+        )
     grid = Grid.from_json(group.attrs["nowcast:grid"])  # type: ignore[arg-type]
     for name, expected in (("x", grid.x), ("y", grid.y)):
         stored = np.asarray(group[name][:])  # type: ignore[index]

@@ -1,6 +1,6 @@
 """The plain training loop in several processes: Ray Train starts them, and starts them again when one is lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -53,10 +53,14 @@ class Crew:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What every worker is told: the runs of all, how to train, how often to keep the state, where to report."""
+    """What every worker is told: the runs of all, how to train, how often to keep the state, where to report.
+
+    `start` are the weights to start from, as files by suffix: `config.init` lies on one machine only.
+    """
 
     runs: tuple[Run, ...]
     config: TrainConfig
+    start: Mapping[str, bytes]
     save_every: int
     reports: Queue
 
@@ -74,8 +78,8 @@ def train_distributed(
     """What `train_on` does, with the windows of every step drawn by `crew.workers` processes of the connected Ray.
 
     A step sees `workers` times `config.batch` windows and goes along their mean gradient (torch's
-    DistributedDataParallel); its loss is the mean over the workers. Archives and `config.init` must lie where every
-    worker reaches them. An interrupted training goes on from its last kept state when it is called again. ValueError
+    DistributedDataParallel); its loss is the mean over the workers. Archives must lie where every worker reaches
+    them. An interrupted training goes on from its last kept state when it is called again. ValueError
     when there is too little to learn from; ray.train.TrainingFailedError, with the workers' errors, when the training
     diverges or workers were lost too often.
     """
@@ -83,9 +87,8 @@ def train_distributed(
     path.parent.mkdir(parents=True, exist_ok=True)
     if config.pixels is not None:
         config = first_fit(parts, learnable(parts, config), config, held_out, path)
-    init = config.init and config.init.absolute()
     with _relayed(report) as reports:
-        lesson = Lesson(_runs(parts), replace(config, init=init), crew.save_every, reports)
+        lesson = Lesson(_runs(parts), config, _files(config.init), crew.save_every, reports)
         result = _fit(lesson, crew, path)
     assert result.checkpoint is not None
     with result.checkpoint.as_directory() as folder:
@@ -117,6 +120,21 @@ def _runs(parts: Parts) -> tuple[Run, ...]:
 
 def _anywhere(location: Location) -> Location:
     return replace(location, url=str(Path(location.url).absolute())) if location.is_local else location
+
+
+def _files(init: Path | None) -> dict[str, bytes]:
+    """A checkpoint's two files by suffix; none without a checkpoint."""
+    return {} if init is None else {kind: init.with_suffix(kind).read_bytes() for kind in (init.suffix, ".json")}
+
+
+@contextmanager
+def _unpacked(lesson: Lesson) -> Iterator[TrainConfig]:
+    """The lesson's configuration, the weights that it starts from lying on this machine."""
+    with TemporaryDirectory(prefix="nowcast-") as folder:
+        for kind, content in lesson.start.items():
+            (Path(folder) / "start").with_suffix(kind).write_bytes(content)
+        init = lesson.config.init and (Path(folder) / "start").with_suffix(lesson.config.init.suffix)
+        yield replace(lesson.config, init=init)
 
 
 def _fit(lesson: Lesson, crew: Crew, path: Path) -> ray.train.Result:
@@ -157,11 +175,12 @@ def _work(lesson: Lesson) -> None:
 
 def _trainer(lesson: Lesson, rank: int, workers: int) -> Trainer:
     """A trainer on this worker's share of the runs, whose windows no other worker draws."""
-    config = replace(lesson.config, device=str(get_device())) if _on_gpu(lesson.config) else lesson.config
-    runs, shortest = share(lesson.runs, rank, workers), config.windows.shortest
+    runs, shortest = share(lesson.runs, rank, workers), lesson.config.windows.shortest
     archives = {location: open_archive(location) for location, _ in runs}
     learned = [one for location, run in runs for one in events(archives[location], [run], shortest)]
-    trainer = Trainer(Sampler(learned, config.windows, config.seed + rank), config, DistributedDataParallel)
+    with _unpacked(lesson) as config:
+        config = replace(config, device=str(get_device())) if _on_gpu(config) else config
+        trainer = Trainer(Sampler(learned, config.windows, config.seed + rank), config, DistributedDataParallel)
     kept = ray.train.get_checkpoint()
     if kept is not None:
         with kept.as_directory() as folder:

@@ -21,8 +21,8 @@ from nowcast.store.repository import array
 
 MOST_HISTORIES = 14
 
-ELSEWHERE = ("forecasts.upgrade", "objects.swap", "days.aside", "retention", "actor")
-"""Places that the long form reaches, in a bucket, on an aged store, and on Ray."""
+ELSEWHERE = ("forecasts.upgrade", "objects.swap", "days.aside", "retention", "actor", "feed")
+"""Places that the long form reaches, in a bucket, on an aged store, and on Ray; and those of a feed elsewhere."""
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write(scan, folder / "feed" / f"storm_{scan.nominal_time:%Y%m%d%H%M}.h5")
     (folder / "feed" / "storm_202606011225.h5").write_text("<html>502 Bad Gateway</html>")
     (folder / "regions" / "here.yaml").write_text(YAML.format(feed=folder / "feed"))
-    with pytest.MonkeyPatch.context() as patch, prefect_test_harness():
+    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=240):
         patch.setenv("NOWCAST_STORE", str(folder / "store"))
         patch.setenv("NOWCAST_REGIONS", str(folder / "regions"))
         yield folder

@@ -41,7 +41,7 @@ def test_a_killed_actor_loses_no_issue_and_changes_no_number(tmp_path: Path) -> 
             killed.append(process(Region(name="killed"), settings))
             os.kill(killed[0], signal.SIGKILL)
 
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=240):
         for name, progress in (("calm", lambda taken, made: None), ("killed", kill_once)):
             asyncio.run(follow(Region(name=name, leads=6), settings, Replay(paths), progress))
         (tmp_path / "store" / "blocked").mkdir()

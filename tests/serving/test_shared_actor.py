@@ -44,7 +44,9 @@ def test_two_regions_take_turns_in_one_process(tmp_path: Path) -> None:
         lost = Region(name="lost", actor="both", model=str(tmp_path / "lost.safetensors"))
         with pytest.raises(ValueError, match="model cannot be loaded"):
             ray.get(region_actor(lost, shared).issue.remote(lost))
-        assert ray.get(actors["south"].status.remote(regions["south"])) == told["south"], "its neighbour's loss is its own"
+        assert ray.get(actors["south"].status.remote(regions["south"])) == told["south"], (
+            "its neighbour's loss is its own"
+        )
     finally:
         stop(regions["north"])
         disconnect()

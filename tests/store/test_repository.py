@@ -10,12 +10,19 @@ from fakes import NOW, archive_in, file_id, scan
 
 from nowcast.store import repository
 from nowcast.store.archive import append, open_archive, read_slots
-from nowcast.store.repository import Location, StoreNotFound
+from nowcast.store.repository import S3, Location, StoreNotFound
 
 
 def test_a_child_is_one_level_down() -> None:
     assert Location("s3://bucket/prefix/").child("here").url == "s3://bucket/prefix/here"
     assert Location("store").child("here") == Location("store/here")
+
+
+def test_arrow_is_told_the_whole_path_and_how_to_reach_a_bucket(tmp_path: Path) -> None:
+    assert Location(str(tmp_path)).arrow_url() == str(tmp_path)
+    assert Location("s3://bucket/here").arrow_url() == "s3://bucket/here"
+    elsewhere = Location("s3://bucket/here", S3("http://objects:8333", "north"))
+    assert elsewhere.arrow_url() == "s3://bucket/here?scheme=http&endpoint_override=objects%3A8333&region=north"
 
 
 def test_unknown_schemes_are_refused() -> None:

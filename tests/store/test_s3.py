@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+import pyarrow.fs
 import pytest
 import zarr
 from bucket import new_bucket, s3_server
 from fakes import GRID, NOW, START, TIMELINE, file_id, nowcast, scan
 from flaky import losing
 
-from nowcast.store import days, query, repository
+from nowcast.store import days, objects, query, repository
 from nowcast.store.archive import append, create_archive, open_archive, read_frames
 from nowcast.store.forecasts import create_forecasts, publish
 from nowcast.store.query import Reader
@@ -21,6 +22,14 @@ from nowcast.verify.statistics import zero
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
     with s3_server() as url:
         yield Location("s3://radar/stores", new_bucket(url, "radar", monkeypatch))
+
+
+def test_arrow_reaches_the_same_place(bucket: Location) -> None:
+    """As Ray Train does, for what the workers of a retraining keep."""
+    files, path = pyarrow.fs.FileSystem.from_uri(bucket.child("here").child("training").arrow_url())
+    with files.open_output_stream(f"{path}/state") as out:
+        out.write(b"kept")
+    assert objects.read(bucket.child("here").child("training"), "state") == b"kept"
 
 
 def test_archive_and_forecasts_work_in_a_bucket(bucket: Location) -> None:

@@ -58,5 +58,18 @@ def test_a_store_whose_coordinates_and_attributes_disagree_is_refused(tmp_path: 
         check_grid(repository.read(created))
 
 
+def test_a_store_of_a_later_layout_is_refused_and_one_without_a_number_is_of_the_first(tmp_path: Path) -> None:
+    location = Location(str(tmp_path / "store"))
+    created = repository.create(location)
+    with repository.transaction(location, created, "of an earlier version") as group:
+        lay_out(group, archive_template(GRID, "rain_rate"), group_attributes(GRID, "title", {}))
+        del group.attrs["nowcast:layout"]
+    assert check_grid(repository.read(created)) == GRID
+    with repository.transaction(location, created, "of a later version") as group:
+        group.attrs["nowcast:layout"] = 2
+    with pytest.raises(ValueError, match="has layout 2, this version of nowcast reads up to 1: install a newer one"):
+        check_grid(repository.read(created))
+
+
 if __name__ == "__main__":
     GOLDEN.write_text(json.dumps(layouts(), indent=1) + "\n")

@@ -119,6 +119,7 @@ def test_a_killed_worker_costs_less_than_a_checkpoint_and_changes_no_number(
 
 
 @needs_radar
+@pytest.mark.slow
 def test_the_command_trains_on_real_scans_with_two_workers(tmp_path: Path) -> None:
     """Eleven KNMI scans of each of two evenings, the northern Netherlands alone; the second is held out."""
     settings, region = Settings(store=str(tmp_path / "store")), Region(name="knmi", box=NORTH)

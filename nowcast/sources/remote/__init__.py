@@ -1,0 +1,1 @@
+"""Feeds that lie elsewhere: buckets of object stores, pages of HTTPS sites, and interfaces that list files."""
