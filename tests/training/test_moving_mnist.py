@@ -100,6 +100,7 @@ GOOD = gzip.compress(idx(np.zeros((2, 28, 28))))
         (gzip.compress(idx(np.zeros((2, 28, 27)))), "no IDX images"),
         (gzip.compress(idx(np.zeros((2, 28, 28)))[:-1]), "should hold 2 images, but has 1567 bytes"),
     ],
+    ids=["absent", "empty", "not gzip", "cut", "too short", "wrong magic", "wrong width", "an image short"],
 )
 def test_a_file_that_is_no_good_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
     path = tmp_path / "images.gz"
