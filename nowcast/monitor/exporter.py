@@ -47,7 +47,6 @@ class Regions(Collector):
     """Looks at every region when it is asked, side by side, and waits for none that hangs."""
 
     sights: Sequence[Sight]
-    registry: CollectorRegistry
     patience_s: float = PATIENCE_S
     _counted: dict[str, Counted] = field(default_factory=dict)
     _looks: dict[str, Future[list[Figure]]] = field(default_factory=dict)
@@ -56,20 +55,19 @@ class Regions(Collector):
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(max(1, len(self.sights)), "monitor")
         made, withheld = COUNTERS
-        self.nowcasts = Counter(made, "Nowcasts published", ("region", "rung"), registry=self.registry)
-        self.withheld = Counter(withheld, "Scans that led to no nowcast", ("region",), registry=self.registry)
+        self.nowcasts = Counter(made, "Nowcasts published", ("region", "rung"), registry=None)
+        self.withheld = Counter(withheld, "Scans that led to no nowcast", ("region",), registry=None)
         says = "From the receipt of a scan to the publication of its nowcast"
-        self.latency = Histogram(LATENCY, says, ("region",), buckets=BUCKETS, registry=self.registry)
+        self.latency = Histogram(LATENCY, says, ("region",), buckets=BUCKETS, registry=None)
         for sight in self.sights:
             self._start(sight.region.name)
-        self.registry.register(self)
 
     def describe(self) -> list[Metric]:
         """Nothing: to be registered costs no look."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The figures of all regions."""
+        """The figures of all regions; counts come after the look that adds to them."""
         with self._lock:
             found = self._look()
         for name, gauge in GAUGES.items():
@@ -79,6 +77,8 @@ class Regions(Collector):
                     if figure.name == name:
                         family.add_metric((region, *figure.labels), figure.value)
             yield family
+        for counted in (self.nowcasts, self.withheld, self.latency):
+            yield from counted.collect()
 
     def _look(self) -> dict[str, list[Figure]]:
         """By region. A look that is late goes on, and is what the next one waits for."""
@@ -147,7 +147,7 @@ def exporter(
 ) -> CollectorRegistry:
     """All that is told of these regions and of this process; ValueError for a region whose YAML is wrong."""
     registry = CollectorRegistry(auto_describe=False)
-    Regions([Sight(settings.region(name), settings, clock) for name in names], registry, patience_s)
-    for collector in (Machine(settings), ProcessCollector(registry=None), PlatformCollector(registry=None)):
+    regions = Regions([Sight(settings.region(name), settings, clock) for name in names], patience_s)
+    for collector in (regions, Machine(settings), ProcessCollector(registry=None), PlatformCollector(registry=None)):
         registry.register(collector)
     return registry

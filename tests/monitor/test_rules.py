@@ -1,4 +1,4 @@
-"""Alert rules and dashboard: every figure they name is one that is told, and each rule fires when it should, by promtool."""
+"""Rules and dashboard: every figure they name is one that is told, and each rule fires when it should (promtool)."""
 
 import json
 import re
