@@ -10,6 +10,7 @@ import structlog
 from icechunk import IcechunkError
 from prefect import flow
 from prefect.client.orchestration import get_client
+from structlog.contextvars import bound_contextvars
 
 from flows.events import FOLLOW
 from flows.guard import refuse_exposed, refuse_unready
@@ -70,7 +71,7 @@ async def _follow(
     source: Feed = await asyncio.to_thread(feed_of, region, settings) if feed is None else feed
     await asyncio.to_thread(require_allowed, source)
     inflow = Inflow(source)
-    with holding(region, settings):
+    with bound_contextvars(region=region.name), holding(region, settings):
         async with sending_alerts(region, settings):
             return await _cycles(region, settings, inflow, progress, steps)
 

@@ -43,6 +43,8 @@ def findings() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "docker").glob("compose*.yaml")):
         yield _name(path), compose(path)
     yield "docker compose config", compose_config()
+    yield "infra/prometheus/prometheus.yml", prometheus("config", "--syntax-only", "prometheus.yml")
+    yield "infra/prometheus/rules.yml", prometheus("rules", "rules.yml")
     yield "infra/ray/cluster.yaml", _fault(lambda: ray_cluster(_read(ROOT / "infra/ray/cluster.yaml")[0]))
     for path in sorted([*(ROOT / "infra/kuberay").glob("*.yaml"), *(ROOT / "infra/kubernetes").glob("*.yaml")]):
         yield _name(path), _fault(lambda path=path: manifests(path))  # type: ignore[misc]
@@ -54,6 +56,15 @@ def dockerfile(path: Path) -> str:
     if found is None:
         return f"{NOT_CHECKED}no hadolint"
     return subprocess.run([found, "--no-color", str(path)], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def prometheus(*what: str) -> str:
+    """What `promtool check` says."""
+    if shutil.which("promtool") is None:
+        return f"{NOT_CHECKED}no promtool"
+    asked = ["promtool", "check", *what]
+    done = subprocess.run(asked, cwd=ROOT / "infra/prometheus", capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip() if done.returncode else ""
 
 
 def compose(path: Path) -> str:

@@ -15,7 +15,7 @@ from icechunk import IcechunkError
 from nowcast.core.crashpoints import reached
 from nowcast.core.grid import Grid, GridMismatch
 from nowcast.core.redaction import shown
-from nowcast.core.scan import Scan
+from nowcast.core.scan import Scan, brief
 from nowcast.core.timeline import OffCadence, Timeline, isoformat
 from nowcast.quality import ImplausibleScan, check
 from nowcast.quality_change import MEMORY, check_change
@@ -56,14 +56,24 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
+EVENTS = {
+    Outcome.STORED: "scan stored",
+    Outcome.LATE: "scan stored",
+    Outcome.DUPLICATE: "file known",
+    Outcome.QUARANTINED: "file refused",
+}
+"""What the log calls it."""
+
+
 @dataclass(frozen=True)
 class Ingested:
-    """A file's outcome, the reason where there is one, and the nominal times it holds."""
+    """A file's outcome, the reason where there is one, and the nominal times and ids of the scans that it holds."""
 
     file: str
     outcome: Outcome
     reason: str = ""
     times: tuple[datetime, ...] = ()
+    scan_ids: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +135,8 @@ def told(where: Intake, result: Ingested) -> Ingested:
     result = replace(result, file=shown(result.file), reason=shown(result.reason))
     level = logging.WARNING if result.outcome is Outcome.QUARANTINED else logging.INFO
     outcome, reason = result.outcome.value, result.reason
-    log.log(level, "ingested", region=where.region.name, file=result.file, outcome=outcome, reason=reason)
+    told = {"region": where.region.name, "file": result.file, "outcome": outcome, "reason": reason}
+    log.log(level, EVENTS[result.outcome], **told, scans=[brief(one) for one in result.scan_ids])
     return result
 
 
@@ -194,7 +205,8 @@ def place(archive: Archive, found: Found, now: datetime) -> Ingested:
         taken = isoformat(scans[placements.index(Placement.CONFLICT)].nominal_time)
         return Ingested(path.name, Outcome.QUARANTINED, f"another scan of {taken} is archived already")
     remarks += _repeats(archive, scans, placements)
-    return Ingested(path.name, _outcome(placements), "; ".join(remarks), tuple(s.nominal_time for s in scans))
+    times, ids = tuple(scan.nominal_time for scan in scans), tuple(scan.scan_id for scan in scans)
+    return Ingested(path.name, _outcome(placements), "; ".join(remarks), times, ids)
 
 
 def _is_known(where: Intake, path: Path, file_id: bytes) -> bool:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import structlog
 from icechunk import IcechunkError
+from structlog.contextvars import bound_contextvars
 
 from nowcast.catchments.outlooks import Origin
 from nowcast.core.crashpoints import reached
-from nowcast.core.scan import Nowcast
+from nowcast.core.scan import Nowcast, brief
 from nowcast.core.timeline import isoformat
 from nowcast.core.types import FlagField, FloatField
 from nowcast.desk import Desk, desk_of, device
@@ -36,12 +37,12 @@ from nowcast.roster import (
 )
 from nowcast.settings import Region, Settings
 from nowcast.sight import view
-from nowcast.store.archive import Archive, newest_observed, read_frames, read_slots
+from nowcast.store.archive import Archive, read_frames, received, scan_ids
+from nowcast.store.due import due
 from nowcast.store.forecasts import (
     NO_RUNG,
     Forecasts,
     Record,
-    newest_done,
     newest_record,
     publish,
     record_at,
@@ -91,18 +92,6 @@ def issue_without_actor(
     return issue_due(desk_of(region, settings, roster, reason), now, newest=newest)
 
 
-def due(archive: Archive, forecasts: Forecasts) -> list[int]:
-    """Observed slots after the newest one that a nowcast was issued from or withheld, ascending.
-
-    A scan that arrives late, for a slot before the newest nowcast, gets none: nobody would look at it. The newest scan
-    of all is due again if its nowcast was withheld.
-    """
-    if (newest := newest_observed(archive)) is None:
-        return []
-    done = newest_done(forecasts, newest)
-    return [int(slot) for slot in read_slots(archive, 0 if done is None else done + 1).observed]
-
-
 def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool = False) -> list[Nowcast]:
     """Make and publish a nowcast for every slot that is due, oldest first, or for the first `most` of them.
 
@@ -111,7 +100,12 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
     Each is by the best method of its moment that works. Advection's own is kept beside each. When all are published,
     the shadow makes its own of the same slots.
     """
-    archive = desk.archive
+    with bound_contextvars(region=desk.region.name):
+        return _issue_due(desk, now, most, newest)
+
+
+def _issue_due(desk: Desk, now: datetime, most: int | None, newest: bool) -> list[Nowcast]:
+    archive, time_is = desk.archive, ticking(now, desk.clock)
     if archive is None:
         return []
     if not desk.is_resumed:
@@ -122,8 +116,10 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
     for slot in slots[-1:] if newest else slots:
         if len(made) == most:
             break
-        if (nowcast := _issue(desk, archive, slot, now)) is not None:
-            made.append(nowcast)
+        told = _named(desk, archive, slot)
+        with bound_contextvars(**told):
+            if (nowcast := _issue(desk, archive, slot, now, time_is, told)) is not None:
+                made.append(nowcast)
     if (shadow := desk.roster.named.shadow) is not None and not desk.stand_in:
         for nowcast in made:
             slot = archive.timeline.slot(nowcast.init_time)
@@ -131,6 +127,19 @@ def issue_due(desk: Desk, now: datetime, most: int | None = None, newest: bool =
     with logged("what follows a nowcast may be left undone", desk.region):
         desk.is_resumed = not made or _is_followed(desk, archive, made[-1].init_time, made[-1].model, now)
     return made
+
+
+def ticking(now: datetime, clock: Callable[[], float]) -> Callable[[], datetime]:
+    """What time it is: `now` at this call, and as much later as the clock is then."""
+    begun = clock()
+    return lambda: now + timedelta(seconds=clock() - begun)
+
+
+def _named(desk: Desk, archive: Archive, slot: int) -> dict[str, str]:
+    """What the log calls the nowcast from a slot, and the scan that it starts from."""
+    (scan_id,), region = scan_ids(archive, slot, slot), desk.region.name
+    name = f"{region}/{isoformat(archive.timeline.time(slot))}"
+    return {"region": region, "nowcast": name, "scan": brief(scan_id)}
 
 
 def _resume(desk: Desk, archive: Archive, now: datetime) -> None:
@@ -155,20 +164,24 @@ def _is_followed(desk: Desk, archive: Archive, init_time: datetime, model: str, 
     return on_watch is None or not on_watch.weights or is_followed(on_watch, init_time, model, now)
 
 
-def _issue(desk: Desk, archive: Archive, slot: int, now: datetime) -> Nowcast | None:
+def _issue(
+    desk: Desk, archive: Archive, slot: int, now: datetime, time_is: Callable[[], datetime], told: dict[str, str]
+) -> Nowcast | None:
     """Publish the nowcast from a slot, or write down why there is none; None when nothing was published."""
     forecasts, start = desk.forecasts(archive), _start(desk, archive, slot)
     init_time = archive.timeline.time(slot)
-    told = {"region": desk.region.name, "init_time": isoformat(init_time)}
     nowcast, reason = _best(desk, archive, forecasts, start, now)
     if nowcast is None:
         if withhold(forecasts, init_time, reason, now):
             log.error("nowcast withheld", **told, reason=reason)
         return None
     reached("issue.made")
-    is_new = publish(forecasts, nowcast, now)
+    is_new = publish(forecasts, nowcast, published := time_is())
     reached("issue.published")
-    (log.warning if reason else log.info)("issued", **told, model=nowcast.model, rung=nowcast.rung, reason=reason)
+    if is_new:
+        by = {"model": nowcast.model, "rung": nowcast.rung, "reason": reason}
+        after = round((published - received(archive, slot)).total_seconds(), 1)
+        (log.warning if reason else log.info)("nowcast published", **told, **by, seconds_after_receipt=after)
     _beside(desk, archive, ADVECTION, ADVECTION, lambda: start, now, nowcast)
     reached("issue.beside")
     if is_new:

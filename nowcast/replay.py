@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from icechunk import IcechunkError
+from structlog.contextvars import bound_contextvars
 
 from nowcast.assess import Contest, assess, of_newest_model, summarise
 from nowcast.assess import contest as contest_at
@@ -49,6 +50,11 @@ def follow_locally(
     is full, is tried again and again. After an outage the newest scan alone leads to a nowcast, before most others come
     in. Alerts that wait are sent when no scan does, and at the end.
     """
+    with bound_contextvars(region=region.name):
+        _follow(region, settings, feed, progress, idle)
+
+
+def _follow(region: Region, settings: Settings, feed: Feed, progress: Progress, idle: Callable[[], None]) -> None:
     where, at, inflow = intake(region, settings), desk(region, settings), Inflow(feed)
     made = _try_to_issue(at)
     _try_to_score(region, settings, ())

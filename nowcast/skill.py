@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nowcast.core.timeline import isoformat
 from nowcast.store import days, repository
@@ -128,6 +129,19 @@ def tables(found: Skill, now: datetime) -> dict[str, Any]:
     }
 
 
+def overall(together: Assessment) -> dict[str, float]:
+    """CSI by method, of counts summed over leads, its mean over thresholds with FEWEST_EVENTS observed event pixels.
+
+    Empty when too little rain or too few scans tell. All methods must be over the same nowcasts and pixels.
+    """
+    if (served := together.get(SERVED)) is None or served.cases.max() < FEWEST_SCANS:
+        return {}
+    judged = _judged(served)
+    if not judged.any():
+        return {}
+    return {method: float(_csi_over_leads(sums)[judged].mean()) for method, sums in together.items()}
+
+
 def behind(served: Sums, advection: Sums, over: timedelta) -> str:
     """Why a model should stop being served, as "CSI 0.310 below advection's 0.350 over 3 h"; empty when it need not, or
     when too little rain or too few scans tell.
@@ -135,7 +149,7 @@ def behind(served: Sums, advection: Sums, over: timedelta) -> str:
     Both sums are over the same nowcasts and pixels, as `recent` gives them. CSI is of counts summed over leads, its
     mean over the thresholds with FEWEST_EVENTS observed event pixels.
     """
-    judged = (served.hits + served.misses).sum(axis=0) >= FEWEST_EVENTS
+    judged = _judged(served)
     if not judged.any() or served.cases.max() < FEWEST_SCANS:
         return ""
     mine, theirs = (float(_csi_over_leads(sums)[judged].mean()) for sums in (served, advection))
@@ -225,6 +239,12 @@ def _figures(assessment: Assessment, found: Skill) -> dict[str, Any]:
 def _gain(error: Callable[[Sums], Counts], mine: Sums, theirs: Sums) -> Counts:
     """1 - error over the other's; undefined where the other makes none."""
     return 1.0 - ratio(error(mine), error(theirs))
+
+
+def _judged(sums: Sums) -> NDArray[np.bool_]:
+    """(threshold,): those with observed events enough."""
+    judged: NDArray[np.bool_] = (sums.hits + sums.misses).sum(axis=0) >= FEWEST_EVENTS
+    return judged
 
 
 def _csi_over_leads(sums: Sums) -> Counts:

@@ -66,6 +66,7 @@ RANKS = {
     "nowcast.claims": 4,
     "nowcast.ready": 4.3,
     "nowcast.doctor": 4.5,
+    "nowcast.monitor": 4.5,
     "nowcast.serving": 5,
     "nowcast.training.distributed": 5,
     "nowcast.cli": 6,

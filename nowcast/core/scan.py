@@ -21,6 +21,11 @@ RUNGS = ("champion", "previous", "advection", "persistence")
 """The fallback ladder, the best first."""
 
 
+def brief(scan_id: bytes) -> str:
+    """A scan's id as the log has it: its first 12 of 64 digits, empty for none."""
+    return scan_id.hex()[:12]
+
+
 @dataclass(frozen=True, eq=False)
 class Scan:
     """One radar field at one time.

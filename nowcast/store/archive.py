@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice
@@ -244,6 +244,18 @@ def scan_ids(archive: Archive, first: int, last: int) -> tuple[bytes, ...]:
     """Scan ids of the slots first .. last, both included, no field read; empty where nothing was observed."""
     assert first >= 0
     return _scan_ids(archive.group, first, last)
+
+
+def received(archive: Archive, slot: int) -> datetime:
+    """When the scan of a slot that holds one was ingested."""
+    return datetime.fromtimestamp(int(_rows(archive.group, "received_time")[slot]), UTC)
+
+
+def received_times(archive: Archive, first: int = 0) -> dict[int, datetime]:
+    """When each of the scans in the slots from `first` on was ingested, ascending."""
+    observed = np.flatnonzero(np.asarray(_rows(archive.group, "status")[first:]) == STATUS_OBSERVED)
+    seconds = np.asarray(_rows(archive.group, "received_time")[first:])
+    return {first + int(slot): datetime.fromtimestamp(int(seconds[slot]), UTC) for slot in observed}
 
 
 def file_ids(archive: Archive) -> set[bytes]:

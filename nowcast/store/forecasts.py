@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import icechunk
@@ -179,6 +179,14 @@ def records(forecasts: Forecasts, first: int = 0) -> dict[int, Record]:
 def record_at(forecasts: Forecasts, slot: int) -> Record | None:
     """What is known of one slot; None when nothing is."""
     return _record(repository.read(forecasts.repository), slot)
+
+
+def issued_times(forecasts: Forecasts, first: int = 0) -> dict[int, datetime]:
+    """When each of the nowcasts in the slots from `first` on was published, ascending."""
+    group = repository.read(forecasts.repository)
+    slots = np.flatnonzero(np.asarray(array(group, "status")[first:]) == STATUS_ISSUED)
+    seconds = np.asarray(array(group, "issued_time")[first:])
+    return {first + int(slot): datetime.fromtimestamp(int(seconds[slot]), UTC) for slot in slots}
 
 
 def newest_record(forecasts: Forecasts) -> tuple[int, Record] | None:

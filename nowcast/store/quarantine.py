@@ -45,6 +45,11 @@ def is_refused(folder: Path, file_id: bytes) -> bool:
     return _record(folder, file_id).exists()
 
 
+def count(folder: Path) -> int:
+    """How many files were refused."""
+    return sum(1 for _ in folder.glob(RECORDS))
+
+
 def refusals(folder: Path) -> list[Refusal]:
     """Every refused file, oldest first."""
     records = [Refusal(**json.loads(path.read_text())) for path in folder.glob(RECORDS)]

@@ -61,7 +61,7 @@ class Witness:
             while source.poll():
                 line = json.loads(source.recv_bytes())
                 self.lines.append(line)
-                if line["event"] == "ingested" and line["outcome"] in ("stored", "late"):
+                if line["event"] == "scan stored":
                     self.accepted.add(line["file"])
         except (EOFError, OSError, ValueError):
             return
@@ -161,7 +161,9 @@ def history(scene: Scene, clean: Clean, deaths: list[Death | float], tally: Tall
             place = death.point if isinstance(death, Death) else RANDOM
             at = (death, 0.0) if isinstance(death, Death) else (Death(), death)
             code = one_life(scene, files, at[0], witness, at[1])
-            published = next((line["at"] for line in witness.lines[heard:] if line["event"] == "issued"), None)
+            published = next(
+                (line["at"] for line in witness.lines[heard:] if line["event"] == "nowcast published"), None
+            )
             if published is not None:
                 tally.recoveries += [published - begun] * unanswered
                 unanswered = 0

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 import nowcast
+from nowcast.monitor.exporter import exporter
 from nowcast.serving.api import (
     edr,
     exports,
@@ -16,6 +17,7 @@ from nowcast.serving.api import (
     frames,
     history,
     legend,
+    metrics,
     page,
     point,
     rainviewer,
@@ -30,7 +32,7 @@ from nowcast.serving.api.fields import Shelf
 from nowcast.serving.api.stores import Stores
 from nowcast.serving.api.token import Token
 
-ROUTERS = (regions.router, point.router, status.router, edr.router, zarr_http.router)
+ROUTERS = (regions.router, point.router, status.router, metrics.router, edr.router, zarr_http.router)
 PICTURES = (frames.router, tiles.router, legend.router, rainviewer.router, page.router)
 FILES = (history.router, exports.router)
 
@@ -72,6 +74,7 @@ def create_app(stores: Stores, token: str | None = None) -> FastAPI:
     app.state.stores = stores
     app.state.snapshots = zarr_http.Snapshots()
     app.state.shelf = Shelf()
+    app.state.figures = exporter(stores.settings, stores.names, stores.clock)
     if token is not None:
         app.add_middleware(Token, token=token)
     exposed = [PREFIX + name.replace("_", "-").title() for name in SHOWN]
