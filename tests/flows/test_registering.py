@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.events import AutomationCore, EventTrigger
+from prefect.events import AutomationCore, EventTrigger, Posture
 from prefect.events.actions import DoNothing
 from prefect.testing.utilities import prefect_test_harness
 
@@ -76,7 +76,7 @@ def test_a_region_that_a_run_waits_for_is_not_followed_twice(twice: list[Registe
 @pytest.mark.usefixtures("settings")
 def test_of_two_automations_of_one_name_one_is_left_as_it_is_wanted() -> None:
     def automation(words: str) -> AutomationCore:
-        return AutomationCore(name="doubled", description=words, trigger=EventTrigger(), actions=[DoNothing()])
+        return AutomationCore(name="doubled", description=words, trigger=EventTrigger(posture=Posture.Reactive), actions=[DoNothing()])
 
     async def held() -> list[str]:
         async with get_client() as client:

@@ -104,6 +104,7 @@ def test_two_workers_train_one_model(calm: tuple[Checkpoint, Record, Path]) -> N
     assert sorted(file.name for file in path.parent.iterdir()) == ["model.json", "model.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_less_than_a_checkpoint_and_changes_no_number(
     archive: Archive, calm: tuple[Checkpoint, Record, Path], tmp_path: Path
 ) -> None:
