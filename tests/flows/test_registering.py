@@ -76,7 +76,8 @@ def test_a_region_that_a_run_waits_for_is_not_followed_twice(twice: list[Registe
 @pytest.mark.usefixtures("settings")
 def test_of_two_automations_of_one_name_one_is_left_as_it_is_wanted() -> None:
     def automation(words: str) -> AutomationCore:
-        return AutomationCore(name="doubled", description=words, trigger=EventTrigger(posture=Posture.Reactive), actions=[DoNothing()])
+        trigger = EventTrigger(posture=Posture.Reactive, expect={"nothing.like.this"})
+        return AutomationCore(name="doubled", description=words, trigger=trigger, actions=[DoNothing()])
 
     async def held() -> list[str]:
         async with get_client() as client:
